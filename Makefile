@@ -1,0 +1,41 @@
+# Every target sets up the virtual environment .venv first, once; it needs nothing but python3 and make.
+PYTHON ?= python3
+BIN := .venv/bin
+CODE ?=
+.DEFAULT_GOAL := help
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("this project needs Python 3.11 or newer; set PYTHON=… to one" if sys.version_info < (3, 11) else 0)'
+	@echo "Setting up .venv (once; about a minute) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -c constraints.txt -e '.[reviewers,test,check]'
+	@touch $@
+	@echo "… done."
+
+setup: .venv/ready ## Create .venv with everything pinned
+
+check: .venv/ready ## Static checks: format, lint, types, direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: .venv/ready ## All tests, in parallel, with coverage
+	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term:skip-covered
+
+demo: .venv/ready ## Five reviewers and the coordinator as processes review CODE (default: a small flawed sample)
+	@$(BIN)/coordinator demo $(CODE)
+
+serve: .venv/ready ## The same network, until Ctrl-C
+	@$(BIN)/coordinator network
+
+bench: .venv/ready ## The benchmarks; the figures of the README come from here
+	$(BIN)/python -m tests.benchmarks
+
+clean: ## Remove .venv and caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist
+
+.PHONY: help setup check test demo serve bench clean
