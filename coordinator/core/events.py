@@ -1,0 +1,153 @@
+"""Facts: what has happened to one coordination, in the past tense.
+
+Each carries `at`, its instant in seconds since the epoch. An event is never changed once
+it is journaled; a new field needs a default, a new meaning needs a new version.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from coordinator.core.model import Artifact, Failure, Message, Metadata, Plan, RemoteTask
+
+CancelResult = Literal["confirmed", "finished", "refused", "not_sent", "not_found", "unreachable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Anything that happened; `version` is the schema version of the subclass."""
+
+    version: ClassVar[int] = 1
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskAccepted(Event):
+    """The first fact: a message came in, and this plan was resolved for it."""
+
+    task_id: str
+    context_id: str
+    message: Message
+    plan: Plan
+    accepted_output_modes: tuple[str, ...] = ()
+    extension_active: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnStarted(Event):
+    """A driver took the coordination on."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimePassed(Event):
+    """A timer the coordination had asked for has gone off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested(Event):
+    """The client called CancelTask."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoordinationFailed(Event):
+    """The driver gives the coordination up, for example after claims without progress."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEvent(Event):
+    """Something about one try of one branch at one agent."""
+
+    branch: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarted(AttemptEvent):
+    """A slot was free and the request is going out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOpened(AttemptEvent):
+    """The specialist has accepted and named its task."""
+
+    remote: RemoteTask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed(AttemptEvent):
+    """The specialist reported a state or a word about its work."""
+
+    state: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptSucceeded(AttemptEvent):
+    """The specialist's task completed, or it answered with a direct Message."""
+
+    artifacts: tuple[Artifact, ...] = ()
+    message: Message | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFailed(AttemptEvent):
+    """The attempt is over without a result.
+
+    `jitter` is a random number in [0, 1) drawn by the shell, so that the delay before
+    the next attempt is a fact. `is_open` says the remote task may still be running.
+    """
+
+    failure: Failure
+    jitter: float = 0.0
+    is_open: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelSettled(AttemptEvent):
+    """What became of the cancel sent to the specialist."""
+
+    result: CancelResult
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged(Event):
+    """The stage's outcomes were merged."""
+
+    stage: str
+    artifacts: tuple[Artifact, ...]
+    summary: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeFailed(Event):
+    """The merge strategy could not do its work."""
+
+    stage: str
+    reason: str
+
+
+EVENT_TYPES: dict[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (
+        TaskAccepted,
+        TurnStarted,
+        TimePassed,
+        CancelRequested,
+        CoordinationFailed,
+        AttemptStarted,
+        TaskOpened,
+        Progressed,
+        AttemptSucceeded,
+        AttemptFailed,
+        CancelSettled,
+        Merged,
+        MergeFailed,
+    )
+}
+"""Every event that can be journaled, by the name it is stored under."""

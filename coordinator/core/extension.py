@@ -1,0 +1,6 @@
+"""The one URI under which everything of ours travels, and the keys below it."""
+
+URI = "https://w3id.org/a2a-coordinator/fan-out/v1"
+RUN = f"{URI}/run"
+PROGRESS = f"{URI}/progress"
+SOURCE = f"{URI}/source"

@@ -1,0 +1,46 @@
+"""The sentences a client reads: why a task ended as it did, and who is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from coordinator.core.branch import Branch
+from coordinator.core.model import Need
+from coordinator.core.states import BranchState
+
+
+def missing(branches: Iterable[Branch]) -> list[Branch]:
+    """Return the branches that failed or timed out; a straggler the plan did not need is not missing."""
+    return [branch for branch in branches if branch.state in {BranchState.FAILED, BranchState.TIMED_OUT}]
+
+
+def completed(branches: Sequence[Branch]) -> str:
+    """Say how many branches the answer rests on, and label it when some are missing."""
+    count = f"{_succeeded(branches)} of {len(branches)} branches succeeded"
+    absent = missing(branches)
+    return f"Partial result: {count}; missing: {_list(absent)}." if absent else f"{count}."
+
+
+def failed_fast(branches: Sequence[Branch]) -> str:
+    """Say which failure ended the task."""
+    return f"Stopped at the first failure: {_list(missing(branches))}."
+
+
+def need_not_met(need: Need, branches: Sequence[Branch]) -> str:
+    """Say how many successes the plan asks for and who failed."""
+    asked = f"{need.of(len(branches))} of {len(branches)} branches had to succeed"
+    return f"{asked}, {_succeeded(branches)} did; missing: {_list(missing(branches))}."
+
+
+def _succeeded(branches: Iterable[Branch]) -> int:
+    return sum(branch.state is BranchState.SUCCEEDED for branch in branches)
+
+
+def _list(branches: Iterable[Branch]) -> str:
+    return "; ".join(_why(branch) for branch in branches)
+
+
+def _why(branch: Branch) -> str:
+    failure = branch.failure
+    what = f"{failure.kind.replace('_', ' ')}: {failure.message}" if failure else str(branch.state)
+    return f"{branch.sub_task.agent.name} ({what})"

@@ -1,0 +1,70 @@
+"""The errors this project raises itself; the docstring of each is its default message.
+
+CoordinatorError
+ ├─ ConfigurationError      the operator's input is wrong: plan, configuration, card
+ ├─ RequestRefused          the client's input is wrong; names the field
+ ├─ JournalError
+ │   ├─ JournalUnavailable  storage away or full: try again
+ │   ├─ JournalLocked       another process holds the database
+ │   ├─ JournalTooNew       written by a newer version of this program
+ │   ├─ ClaimLost           somebody else drives this coordination now
+ │   ├─ UnknownTask · TaskClosed · BadPageToken
+ └─ IllegalTransition       a bug of ours: the tables of states.py forbid it
+"""
+
+from __future__ import annotations
+
+
+class CoordinatorError(Exception):
+    """Something went wrong in the coordinator."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip())
+
+
+class ConfigurationError(CoordinatorError):
+    """The configuration, a plan or an agent card is wrong."""
+
+
+class RequestRefused(CoordinatorError):
+    """A request names something that does not exist or is not allowed; `field` says which."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class JournalError(CoordinatorError):
+    """The journal could not do what was asked."""
+
+
+class JournalUnavailable(JournalError):
+    """The database cannot be reached or written; try again."""
+
+
+class JournalLocked(JournalError):
+    """Another coordinator process holds this database."""
+
+
+class JournalTooNew(JournalError):
+    """The database was written by a newer version of this program."""
+
+
+class ClaimLost(JournalError):
+    """Somebody else drives this coordination now."""
+
+
+class UnknownTask(JournalError):
+    """There is no such task."""
+
+
+class TaskClosed(JournalError):
+    """The task is closed; nothing can be added to it."""
+
+
+class BadPageToken(JournalError):
+    """The page token was not made by this server for this query."""
+
+
+class IllegalTransition(CoordinatorError):
+    """A state was asked to change in a way its table forbids."""
