@@ -1,0 +1,131 @@
+"""The configuration: one YAML file, overridden by options of the command line.
+
+Every field is checked before anything starts; a wrong one is named in the error.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from platformdirs import user_data_path
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from coordinator.core.durations import seconds
+from coordinator.errors import ConfigurationError
+
+Duration = Annotated[float, BeforeValidator(seconds)]
+
+PACKAGE = Path(__file__).parent
+CARDS = PACKAGE.parent / "agent_cards"
+PLANS = PACKAGE / "plans"
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AgentEntry(_Strict):
+    """Where a specialist's card is: a folder of cards, a card file, a base URL, or a card URL."""
+
+    card: str
+    name: str | None = Field(default=None, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")  #: instead of the card's own name
+    tags: tuple[str, ...] = ()  #: more tags to choose it by
+    token_env: str | None = None  #: environment variable that holds the bearer token for it
+
+
+class TokenEntry(_Strict):
+    """A caller who may use this coordinator, and the environment variable that holds the token."""
+
+    name: Annotated[str, Field(min_length=1)]
+    token_env: str
+
+    def token(self) -> str:
+        """Return the token. Raises `ConfigurationError` when the variable is empty."""
+        return secret(self.token_env, f"the token of {self.name}")
+
+
+def _entry(value: Any) -> Any:
+    return {"card": value} if isinstance(value, str) else value
+
+
+class Settings(_Strict):
+    """How one coordinator process runs."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8420
+    public_url: str = ""  #: how clients reach it, when that is not host and port
+    db: str = ""  #: a SQLite file; "memory" for none; empty: below the user's data directory
+    agents: tuple[Annotated[AgentEntry, BeforeValidator(_entry)], ...] = (AgentEntry(card=str(CARDS)),)
+    plans: tuple[str, ...] = (str(PLANS),)
+    default_plan: str = "code-review"
+    auth: Literal["none", "tokens"] = "none"
+    tokens: tuple[TokenEntry, ...] = ()
+    insecure: bool = False  #: serve other addresses than loopback without authentication
+    max_body: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024  #: bytes of one request
+    refresh_agents: Duration = 60.0  #: how often cards behind URLs are read again
+    request_timeout: Duration = 30.0  #: for one request to a specialist, streams excepted
+    deduplication_window: Duration = 600.0  #: how long a repeated messageId is recognised
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+
+    @model_validator(mode="after")
+    def _safe(self) -> Settings:
+        if self.auth == "tokens" and not self.tokens:
+            raise ValueError("auth is tokens, but tokens lists nobody")
+        if self.auth == "none" and self.host not in LOOPBACK and not self.insecure:
+            raise ValueError(f"host {self.host} is reachable from outside: set auth to tokens, or insecure to true")
+        return self
+
+    @property
+    def url(self) -> str:
+        """Return the base URL clients use, without a trailing slash."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+
+    @property
+    def database(self) -> Path | None:
+        """Return the SQLite file, or None for memory."""
+        if self.db == "memory":
+            return None
+        return Path(self.db).expanduser() if self.db else user_data_path("a2a-coordinator") / "coordinator.db"
+
+
+def secret(variable: str, what: str) -> str:
+    """Return the value of an environment variable. Raises `ConfigurationError` when it is not set."""
+    value = os.environ.get(variable, "")
+    if not value:
+        raise ConfigurationError(f"{what} is read from the environment variable {variable}, which is not set")
+    return value
+
+
+def load_settings(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Return the settings of the file *path* (none: the defaults) with *overrides* on top.
+
+    Raises `ConfigurationError` that names file and field.
+    """
+    values = _read(path) if path else {}
+    values |= {key: value for key, value in (overrides or {}).items() if value is not None}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        told = [(".".join(map(str, p["loc"])), p["msg"].removeprefix("Value error, ")) for p in problems]
+        text = "; ".join(f"{field}: {message}" if field else message for field, message in told[:5])
+        raise ConfigurationError(f"{path or 'configuration'}: {text}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigurationError(f"{path}: a configuration is a mapping of fields to values")
+    return values

@@ -1,0 +1,193 @@
+"""The known agents: their cards, by name, skill and tag.
+
+Cards come from folders, files and URLs. A card behind a URL is read at the start and again
+now and then; one that cannot be read keeps its last card and is told as unreachable. Nothing
+here sends work to anyone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+from a2a.client import A2ACardResolver
+from a2a.client.card_resolver import parse_agent_card
+from a2a.client.errors import AgentCardResolutionError
+from a2a.types import a2a_pb2 as a2a
+from google.protobuf.json_format import ParseError
+
+from coordinator.config import AgentEntry, secret
+from coordinator.core.extension import URI
+from coordinator.core.model import AgentRef
+from coordinator.errors import ConfigurationError
+from coordinator.planning import AgentCandidate
+
+BINDINGS = ("JSONRPC", "HTTP+JSON")
+"""Bindings this program speaks, best first among interfaces of the same version."""
+
+VERSIONS = ("1.0", "0.3")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAgent:
+    """One agent as the directory knows it; `card` is None as long as its URL has not answered."""
+
+    name: str
+    entry: AgentEntry
+    card: a2a.AgentCard | None = None
+    ref: AgentRef | None = None
+    error: str = ""
+
+    @property
+    def skills(self) -> tuple[a2a.AgentSkill, ...]:
+        """Return the skills on the card."""
+        return tuple(self.card.skills) if self.card else ()
+
+    def candidate(self) -> AgentCandidate | None:
+        """Return what planning needs, or None while there is no card."""
+        if self.ref is None:
+            return None
+        tags = {tag for skill in self.skills for tag in skill.tags} | set(self.entry.tags)
+        return AgentCandidate(self.ref, frozenset(skill.id for skill in self.skills), frozenset(tags))
+
+
+class Directory:
+    """All agents of the configuration; `load` reads the files, `refresh` asks the URLs."""
+
+    def __init__(self, entries: Iterable[AgentEntry], http: httpx.AsyncClient) -> None:
+        self._http = http
+        self._agents: dict[str, KnownAgent] = {}
+        self._remote: list[tuple[str, AgentEntry]] = []
+        for entry in entries:
+            if _is_url(entry.card):
+                self._remote.append((entry.name or entry.card, entry))
+                self._agents[self._remote[-1][0]] = KnownAgent(self._remote[-1][0], entry, error="not read yet")
+            else:
+                self._add_files(entry)
+
+    def candidates(self) -> list[AgentCandidate]:
+        """Return the agents a plan may choose from."""
+        return [candidate for agent in self._agents.values() if (candidate := agent.candidate())]
+
+    def agents(self) -> Sequence[KnownAgent]:
+        """Return everything known, by name."""
+        return [self._agents[name] for name in sorted(self._agents)]
+
+    def tokens(self) -> Mapping[str, str]:
+        """Return the bearer tokens for agents that want one. Raises `ConfigurationError` for one that is not set."""
+        return {
+            agent.name: secret(agent.entry.token_env, f"the token for agent {agent.name}")
+            for agent in self._agents.values()
+            if agent.entry.token_env
+        }
+
+    async def refresh(self) -> None:
+        """Read the cards behind URLs; failures are kept with the agent and logged once."""
+        async with asyncio.TaskGroup() as group:
+            for key, entry in self._remote:
+                group.create_task(self._refresh(key, entry))
+
+    async def survey(self) -> Sequence[KnownAgent]:
+        """Ask every agent for its card now and return what came of it."""
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(self._ask(agent)) for agent in self.agents()]
+        return [task.result() for task in asked]
+
+    async def _refresh(self, key: str, entry: AgentEntry) -> None:
+        before = self._agents.get(key) or next(a for a in self._agents.values() if a.entry is entry)
+        try:
+            agent = known_agent(await self._fetch(entry.card), entry, entry.card)
+        except (AgentCardResolutionError, ConfigurationError) as error:
+            if not before.error or before.error == "not read yet":
+                log.warning("agent card cannot be read", extra={"agent": before.name, "error": str(error)})
+            self._agents[before.name] = replace(before, error=str(error))
+            return
+        others = {name for name, known in self._agents.items() if known.entry is not entry}
+        if agent.name in others:
+            self._agents[before.name] = replace(before, error=f"another agent is already named {agent.name}")
+            return
+        del self._agents[before.name]
+        self._agents[agent.name] = agent
+
+    async def _ask(self, agent: KnownAgent) -> KnownAgent:
+        url = agent.entry.card if _is_url(agent.entry.card) else (agent.ref.url if agent.ref else "")
+        try:
+            await self._fetch(url)
+        except AgentCardResolutionError as error:
+            return replace(agent, error=str(error))
+        return replace(agent, error="")
+
+    async def _fetch(self, url: str) -> a2a.AgentCard:
+        """Read the card at *url*: a card URL as it is, else the well-known path below it, else below its origin."""
+        if url.endswith(".json"):
+            base, _, path = url.rpartition("/")
+            return await A2ACardResolver(self._http, base, path).get_agent_card()
+        try:
+            return await A2ACardResolver(self._http, url).get_agent_card()
+        except AgentCardResolutionError as error:
+            origin = urlunsplit((*urlsplit(url)[:2], "", "", ""))
+            if error.status_code is None or origin == url.rstrip("/"):
+                raise
+            return await A2ACardResolver(self._http, origin).get_agent_card()
+
+    def _add_files(self, entry: AgentEntry) -> None:
+        place = Path(entry.card).expanduser()
+        if not place.exists():
+            raise ConfigurationError(f"agents: there is no card file or folder {place}")
+        files = sorted(place.glob("*.json")) if place.is_dir() else [place]
+        if not files:
+            raise ConfigurationError(f"agents: the folder {place} holds no *.json cards")
+        for file in files:
+            agent = known_agent(_read_card(file), entry, str(file))
+            if agent.name in self._agents:
+                raise ConfigurationError(f"{file}: another agent is already named {agent.name}")
+            self._agents[agent.name] = agent
+
+
+def known_agent(card: a2a.AgentCard, entry: AgentEntry, source: str) -> KnownAgent:
+    """Return the agent behind *card*. Raises `ConfigurationError` when no interface of it can be spoken to."""
+    name = entry.name or re.sub(r"[^a-z0-9]+", "-", card.name.lower()).strip("-")
+    interface = best_interface(card)
+    if not name or interface is None:
+        what = "a name" if not name else f"an interface this coordinator speaks ({', '.join(BINDINGS)})"
+        raise ConfigurationError(f"{source}: the agent card lacks {what}")
+    ref = AgentRef(
+        name=name,
+        url=interface.url,
+        binding=interface.protocol_binding,
+        version=interface.protocol_version or "1.0",
+        tenant=interface.tenant,
+        streaming=card.capabilities.streaming,
+        understands_us=any(extension.uri == URI for extension in card.capabilities.extensions),
+    )
+    return KnownAgent(name, entry, card, ref)
+
+
+def best_interface(card: a2a.AgentCard) -> a2a.AgentInterface | None:
+    """Return the interface to use: the newest version this program speaks, then the order of the card (spec 8.3.2)."""
+    for version in VERSIONS:
+        for interface in card.supported_interfaces:
+            spoken = (interface.protocol_version or "1.0").startswith(version)
+            if spoken and interface.protocol_binding in BINDINGS and interface.url:
+                return interface
+    return None
+
+
+def _read_card(file: Path) -> a2a.AgentCard:
+    try:
+        return parse_agent_card(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, ParseError) as error:
+        raise ConfigurationError(f"{file}: this is not an agent card: {error}") from error
+
+
+def _is_url(text: str) -> bool:
+    return text.startswith(("http://", "https://"))

@@ -1,0 +1,11 @@
+"""Everything that goes out to specialists, and the translation of what comes back into facts.
+
+A specialist may hang, lie, flood or disappear: whatever it does ends as one event of the
+core, never as an exception there. Errors are translated here, once.
+"""
+
+from coordinator.outbound.calls import AgentCalls, Patience, shared_http_client
+from coordinator.outbound.cancel import cancel_remote
+from coordinator.outbound.pursue import Attempt, Emit, Fact, pursue
+
+__all__ = ["AgentCalls", "Attempt", "Emit", "Fact", "Patience", "cancel_remote", "pursue", "shared_http_client"]

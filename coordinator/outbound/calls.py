@@ -1,0 +1,192 @@
+"""The calls one coordinator makes to specialists, through the SDK's clients on one shared HTTP client."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import aiohttp
+import httpx
+from a2a.client import Client, ClientCallContext, ClientConfig, ClientFactory
+from a2a.types import a2a_pb2 as a2a
+from httpx_aiohttp import AiohttpTransport
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from typing_extensions import override
+
+from coordinator.core.extension import URI
+from coordinator.core.model import AgentRef, FailureKind, RemoteTask
+from coordinator.outbound.failures import CallFailed, translated
+from coordinator.wire import timestamp
+
+CLOCKS_DIFFER_S = 300.0
+CONNECT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the calls wait; all in seconds."""
+
+    request_s: float = 30.0  #: one request and its answer
+    silence_s: float = 90.0  #: between two events of a stream, before we ask whether the task is still alive
+    poll_min_s: float = 0.2
+    poll_max_s: float = 5.0
+    doubt_s: float = 1.0  #: between the two look-ups of a send in doubt
+    cancel_s: float = 10.0  #: for a specialist to confirm a cancel
+    max_answer_bytes: int = 64 * 1024 * 1024
+    progress_s: float = 1.0  #: at most one Progressed fact a branch in this time
+
+
+class _Transport(AiohttpTransport):
+    """aiohttp's connector, with a bound on connecting that does not grow with the silence a stream may keep."""
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        timeouts = request.extensions.get("timeout", {})
+        connect = min(CONNECT_S, timeouts.get("connect") or CONNECT_S)
+        request.extensions = {**request.extensions, "timeout": {**timeouts, "connect": connect, "pool": None}}
+        return await super().handle_async_request(request)
+
+
+def shared_http_client(timeout_s: float) -> httpx.AsyncClient:
+    """Return the one HTTP client of the process, on aiohttp's connector.
+
+    httpx's own pool costs quadratic time in open connections. The connection limit is off: callers
+    bound how much they send. Idle connections are dropped before common servers drop them (5 s),
+    so that a request rarely meets a connection that is just being closed.
+    """
+
+    def session() -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=4.0)
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=256 * 1024)
+
+    return httpx.AsyncClient(transport=_Transport(client=session), timeout=httpx.Timeout(timeout_s))
+
+
+@dataclass(slots=True)
+class AgentCalls:
+    """A2A requests to any agent. Every method may raise one of PEER_ERRORS."""
+
+    http: httpx.AsyncClient
+    patience: Patience = field(default_factory=Patience)
+    tokens: Mapping[str, str] = field(default_factory=dict)
+    rng: random.Random = field(default_factory=random.SystemRandom)
+    _clients: dict[AgentRef, Client] = field(default_factory=dict)
+
+    async def send(
+        self, agent: AgentRef, message_id: str, parts: Sequence[a2a.Part], *, is_repeat: bool = False
+    ) -> AsyncGenerator[a2a.StreamResponse]:
+        """Send a message and yield what comes back: a stream, or one Task or Message.
+
+        `historyLength` 0 keeps the request from coming back with every answer.
+        """
+        message = a2a.Message(message_id=message_id, role=a2a.ROLE_USER, parts=parts)
+        configuration = a2a.SendMessageConfiguration(history_length=0, return_immediately=not agent.streaming)
+        request = a2a.SendMessageRequest(message=message, configuration=configuration)
+        headers = {"Idempotency-Key": message_id} if is_repeat else {}
+        context = self._context(agent, headers, timeout_s=self.patience.silence_s if agent.streaming else None)
+        with translated():
+            async for response in self._client(agent).send_message(request, context=context):
+                yield response
+
+    async def subscribe(self, agent: AgentRef, remote: RemoteTask) -> AsyncGenerator[a2a.StreamResponse]:
+        """Attach to the stream of a task that is under way."""
+        request = a2a.SubscribeToTaskRequest(id=remote.task_id)
+        context = self._context(agent, timeout_s=self.patience.silence_s)
+        with translated():
+            async for response in self._client(agent).subscribe(request, context=context):
+                yield response
+
+    async def task(self, agent: AgentRef, remote: RemoteTask) -> a2a.Task:
+        """Read the task without its history, patiently when the network is in the way."""
+        request = a2a.GetTaskRequest(id=remote.task_id, history_length=0)
+        async for attempt in self._patiently():
+            with attempt, translated():
+                return await self._client(agent).get_task(request, context=self._context(agent))
+        raise AssertionError("tenacity re-raises the last error")  # pragma: no cover
+
+    async def cancel(self, agent: AgentRef, remote: RemoteTask) -> a2a.Task:
+        """Ask for the task's cancelation."""
+        request = a2a.CancelTaskRequest(id=remote.task_id)
+        async for attempt in self._patiently():
+            with attempt, translated():
+                return await self._client(agent).cancel_task(request, context=self._context(agent))
+        raise AssertionError("tenacity re-raises the last error")  # pragma: no cover
+
+    async def look_up(self, agent: AgentRef, message_id: str, since: float) -> RemoteTask | None:
+        """Find the task a message of ours created, None when the agent has none or cannot list (spec 3.1.4).
+
+        *since* is when it was sent, by our clock; the agent's may differ by minutes. A fresh task may be
+        SUBMITTED without a timestamp, which a time filter leaves out, hence two queries.
+        """
+        if agent.version.startswith("0."):
+            return None
+        fresh = a2a.ListTasksRequest(status=a2a.TASK_STATE_SUBMITTED)
+        recent = a2a.ListTasksRequest(status_timestamp_after=timestamp(since - CLOCKS_DIFFER_S))
+        try:
+            for query in (fresh, recent):
+                async for task in self._listed(agent, query):
+                    if any(message.message_id == message_id for message in task.history):
+                        return RemoteTask(task.id, task.context_id)
+        except CallFailed as error:
+            if error.trouble.failure.kind in {FailureKind.REFUSED, FailureKind.LOST}:
+                return None
+            raise
+        return None
+
+    async def _listed(self, agent: AgentRef, query: a2a.ListTasksRequest) -> AsyncIterator[a2a.Task]:
+        query.page_size, query.history_length, query.include_artifacts = 100, 100, False
+        while True:
+            page = await self._page(agent, query)
+            for task in page.tasks:
+                yield task
+            if not page.next_page_token:
+                return
+            query.page_token = page.next_page_token
+
+    async def _page(self, agent: AgentRef, query: a2a.ListTasksRequest) -> a2a.ListTasksResponse:
+        async for attempt in self._patiently():
+            with attempt, translated():
+                return await self._client(agent).list_tasks(query, context=self._context(agent))
+        raise AssertionError("tenacity re-raises the last error")  # pragma: no cover
+
+    def _patiently(self) -> AsyncRetrying:
+        """Repeat what changes nothing twice at the specialist while the network is in the way."""
+        return AsyncRetrying(
+            retry=retry_if_exception(lambda error: isinstance(error, CallFailed) and error.trouble.is_ambiguous),
+            stop=stop_after_attempt(3),
+            wait=wait_random_exponential(multiplier=0.2, max=2),
+            reraise=True,
+        )
+
+    def _client(self, agent: AgentRef) -> Client:
+        """Return the client for exactly the interface chosen when the task was accepted (spec 8.3.2)."""
+        if agent not in self._clients:
+            interface = a2a.AgentInterface(
+                url=agent.url,
+                protocol_binding=agent.binding,
+                protocol_version=agent.version,
+                tenant=agent.tenant,
+            )
+            card = a2a.AgentCard(
+                name=agent.name,
+                supported_interfaces=[interface],
+                capabilities=a2a.AgentCapabilities(streaming=agent.streaming),
+            )
+            config = ClientConfig(
+                httpx_client=self.http,
+                streaming=agent.streaming,
+                supported_protocol_bindings=[agent.binding],
+            )
+            self._clients[agent] = ClientFactory(config).create(card)
+        return self._clients[agent]
+
+    def _context(
+        self, agent: AgentRef, headers: Mapping[str, str] | None = None, timeout_s: float | None = None
+    ) -> ClientCallContext:
+        parameters = dict(headers or {})
+        if agent.understands_us:
+            parameters["A2A-Extensions"] = URI
+        if agent.name in self.tokens:
+            parameters["Authorization"] = f"Bearer {self.tokens[agent.name]}"
+        return ClientCallContext(timeout=timeout_s or self.patience.request_s, service_parameters=parameters)

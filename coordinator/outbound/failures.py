@@ -1,0 +1,158 @@
+"""What an error of the SDK, of HTTP or of a lying specialist means for the attempt.
+
+One table for HTTP statuses, one walk along the causes for everything else. Ambiguous means:
+nobody can say whether the specialist has the message, so it has to be looked up.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+import httpx
+from a2a.client.errors import A2AClientError
+from a2a.utils.errors import A2AError, InternalError, TaskNotFoundError
+from google.protobuf.json_format import ParseError
+from google.protobuf.message import DecodeError
+
+from coordinator.core.model import Failure, FailureKind
+
+PEER_ERRORS = (
+    A2AError,
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    httpx.StreamError,
+    aiohttp.ClientError,
+    ParseError,
+    DecodeError,
+    # The SDK lets these through when an answer has another shape than the protocol says.
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    OSError,
+)
+"""Everything a specialist can make a call of ours raise; cancellation and bugs of ours are not among it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What a failed call means; `is_ambiguous` says the request may have arrived all the same."""
+
+    failure: Failure
+    is_ambiguous: bool = False
+
+
+class CallFailed(Exception):
+    """A call to a specialist failed; `trouble` says what it means."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.failure.message)
+        self.trouble = trouble
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn whatever a specialist can make the SDK raise into `CallFailed`."""
+    try:
+        yield
+    except PEER_ERRORS as error:
+        raise CallFailed(trouble(error)) from error
+
+
+STATUSES: Mapping[int, FailureKind] = {
+    400: FailureKind.REFUSED,
+    401: FailureKind.REFUSED,
+    403: FailureKind.REFUSED,
+    404: FailureKind.REFUSED,
+    405: FailureKind.REFUSED,
+    413: FailureKind.REFUSED,
+    415: FailureKind.REFUSED,
+    422: FailureKind.REFUSED,
+    429: FailureKind.OVERLOADED,
+    503: FailureKind.OVERLOADED,
+}
+"""Definite answers by HTTP status; any other error status is ambiguous."""
+
+_WORDS: Mapping[int, str] = {
+    401: "it wants credentials: give token_env for this agent",
+    403: "it does not allow this caller",
+    404: "there is no A2A endpoint at its URL",
+    413: "the request is too large for it",
+    429: "it answers 'too many requests'",
+    503: "it answers 'service unavailable'",
+}
+
+
+NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, httpx.ConnectError)
+"""Nothing was sent. httpx-aiohttp tells both these and a connection lost in mid-request as ConnectTimeout, so
+aiohttp's own error behind it decides."""
+
+
+def trouble(error: Exception) -> Trouble:
+    """Return what *error*, one of PEER_ERRORS, means for a send."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, httpx.HTTPStatusError):
+            return _of_status(cause.response)
+        if isinstance(cause, NEVER_CONNECTED):
+            return Trouble(Failure(FailureKind.UNREACHABLE, f"no connection: {_words(cause)}"))
+        if isinstance(cause, httpx.UnsupportedProtocol | httpx.InvalidURL):
+            return Trouble(Failure(FailureKind.REFUSED, f"its URL cannot be used: {_words(cause)}"))
+    for cause in causes:
+        if isinstance(cause, httpx.TransportError | aiohttp.ClientError | OSError):
+            return Trouble(Failure(FailureKind.IN_DOUBT, f"the connection broke: {_words(cause)}"), is_ambiguous=True)
+    return Trouble(_of_answer(error))
+
+
+def _of_answer(error: Exception) -> Failure:
+    """Return the failure behind a complete answer that is an error, or no answer of the protocol at all."""
+    if isinstance(error, TaskNotFoundError):
+        return Failure(FailureKind.LOST, "it does not know the task any more")
+    if isinstance(error, InternalError):
+        return Failure(FailureKind.FAILED, f"internal error: {error.message}")
+    if isinstance(error, A2AError) and not isinstance(error, A2AClientError):
+        return Failure(FailureKind.REFUSED, error.message)
+    return Failure(FailureKind.MALFORMED, f"the answer is not A2A: {_words(error)}")
+
+
+def _of_status(response: httpx.Response) -> Trouble:
+    status = response.status_code
+    words = f"HTTP {status}" + (f": {_WORDS[status]}" if status in _WORDS else "")
+    kind = STATUSES.get(status)
+    if kind is None:
+        return Trouble(Failure(FailureKind.IN_DOUBT, words), is_ambiguous=True)
+    return Trouble(Failure(kind, words, retry_after_s=_retry_after(response)))
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Return the delay of a Retry-After header in seconds; a date counts from the response's own Date (RFC 9110)."""
+    value = response.headers.get("retry-after", "").strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        asked = parsedate_to_datetime(value)
+        sent = parsedate_to_datetime(response.headers.get("date", ""))
+    except ValueError:
+        return None
+    return max(0.0, (asked - sent).total_seconds())
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield *error* and what it was raised from."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        why = os.strerror(error.errno) if error.errno else str(error.os_error)
+        return f"{error.host}:{error.port}: {why}"
+    text = " ".join(str(error).split())[:300]
+    return text or type(error).__name__

@@ -1,0 +1,240 @@
+"""One attempt, from the request to its outcome.
+
+Sends, follows the stream, re-attaches when it breaks, polls where there is no stream. Ends
+with exactly one AttemptSucceeded or AttemptFailed, unless it is canceled from outside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from a2a.types import a2a_pb2 as a2a
+
+from coordinator.core.commands import Follow, Send
+from coordinator.core.events import AttemptFailed, AttemptStarted, AttemptSucceeded, Event, Progressed, TaskOpened
+from coordinator.core.model import Failure, FailureKind, Payload, RemoteTask
+from coordinator.outbound.calls import AgentCalls
+from coordinator.outbound.failures import CallFailed, Trouble
+from coordinator.outbound.reading import AnswerTooLarge, Reading
+from coordinator.outbound.schemas import mismatch
+
+MOST_SENDS = 3
+"""How often one message goes out under one id when nobody can say whether it arrived."""
+
+MOST_MISSES = 5
+"""Snapshots in a row that may fail before a task is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """An event on its way to the journal, with the payloads it refers to."""
+
+    event: Event
+    payloads: tuple[Payload, ...] = ()
+
+
+Emit = Callable[[Fact], None]
+LoadParts = Callable[[Send], Awaitable[Sequence[a2a.Part]]]
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What others may know of a running attempt: whether it went out, and whose task it became."""
+
+    was_sent: bool = False
+    remote: RemoteTask | None = None
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+async def pursue(
+    calls: AgentCalls,
+    command: Send | Follow,
+    attempt: Attempt,
+    *,
+    emit: Emit,
+    now: Callable[[], float],
+    load: LoadParts,
+    in_doubt: bool,
+) -> None:
+    """Bring *command* to its end and emit facts on the way.
+
+    *in_doubt* says a send may already have gone out before a restart: it is looked up first.
+    """
+    pursuit = _Pursuit(calls, command, attempt, emit, now)
+    try:
+        if isinstance(command, Send):
+            emit(Fact(AttemptStarted(at=now(), branch=command.branch, attempt=command.attempt)))
+            await pursuit.obtain(command, await load(command), in_doubt=in_doubt)
+        else:
+            pursuit.attach(command.remote)
+        await pursuit.follow()
+        await pursuit.conclude(command.expect)
+    except CallFailed as error:
+        pursuit.fail(error.trouble.failure, is_open=error.trouble.is_ambiguous or attempt.remote is not None)
+    except AnswerTooLarge as error:
+        pursuit.fail(Failure(FailureKind.TOO_LARGE, str(error)), is_open=True)
+
+
+class _Pursuit:
+    def __init__(
+        self,
+        calls: AgentCalls,
+        command: Send | Follow,
+        attempt: Attempt,
+        emit: Emit,
+        now: Callable[[], float],
+    ) -> None:
+        self._calls = calls
+        self._agent = command.agent
+        self._branch, self._number = command.branch, command.attempt
+        self._attempt = attempt
+        self._emit = emit
+        self._now = now
+        self._reading = Reading(calls.patience.max_answer_bytes)
+        self._was_cut = False  #: chunks may be missing or doubled; only a snapshot gives the outcome
+        self._is_whole = False  #: the last thing read was a snapshot
+        self._told: tuple[str, str] = ("", "")
+        self._told_at = float("-inf")
+
+    async def obtain(self, command: Send, parts: Sequence[a2a.Part], *, in_doubt: bool) -> None:
+        """Send until the specialist is known to have the message. Raises `CallFailed`."""
+        failed = CallFailed(Trouble(Failure(FailureKind.IN_DOUBT, "nobody answers"), is_ambiguous=True))
+        for _ in range(MOST_SENDS):
+            if in_doubt and await self._look_up(command):
+                return
+            try:
+                self._attempt.was_sent = True
+                await self._take_all(self._calls.send(self._agent, command.message_id, parts, is_repeat=in_doubt))
+                failed = CallFailed(
+                    Trouble(Failure(FailureKind.IN_DOUBT, "the answer ended before it began"), is_ambiguous=True)
+                )
+            except CallFailed as error:
+                failed = error
+            self._was_cut = not self._reading.is_over
+            if self._reading.remote is not None or self._reading.direct is not None:
+                return
+            if not failed.trouble.is_ambiguous:
+                raise failed
+            in_doubt = True
+        raise failed
+
+    def attach(self, remote: RemoteTask) -> None:
+        """Take up a task the specialist is known to have."""
+        self._reading.remote = remote
+        self._was_cut = True
+        self._note_remote()
+
+    async def follow(self) -> None:
+        """Stay with the task until it is over. Raises `CallFailed`."""
+        patience = self._calls.patience
+        streaming, delay, misses = self._agent.streaming, patience.poll_min_s, 0
+        while not self._reading.is_over:
+            before = self._told
+            try:
+                await self._snapshot()
+                misses = 0
+                if streaming and not self._reading.is_over:
+                    streaming = await self._subscribe()
+            except CallFailed as error:
+                misses += 1
+                if misses >= MOST_MISSES or error.trouble.failure.kind is FailureKind.LOST:
+                    raise
+            if not self._reading.is_over:
+                await asyncio.sleep(delay * (0.75 + self._calls.rng.random() / 2))
+                is_moving = self._told != before and not misses
+                delay = patience.poll_min_s if is_moving else min(patience.poll_max_s, delay * 1.5)
+
+    async def conclude(self, expect: str) -> None:
+        """Emit the outcome of a task that is over. Raises `CallFailed`."""
+        if self._was_cut and not self._is_whole and self._reading.direct is None:
+            await self._snapshot()
+        failure = self._reading.failure()
+        if failure is None and expect:
+            problem = await asyncio.to_thread(mismatch, expect, self._reading.raw_artifacts())
+            failure = Failure(FailureKind.MALFORMED, f"its answer does not fit: {problem}") if problem else None
+        if failure is not None:
+            self.fail(failure, is_open=failure.kind is FailureKind.NEEDS_INPUT)
+            return
+        artifacts, payloads = self._reading.artifacts()
+        message, more = self._reading.message()
+        event = AttemptSucceeded(
+            at=self._now(), branch=self._branch, attempt=self._number, artifacts=artifacts, message=message
+        )
+        self._emit(Fact(event, (*payloads, *more)))
+
+    def fail(self, failure: Failure, *, is_open: bool) -> None:
+        """Emit the end of an attempt without a result."""
+        event = AttemptFailed(
+            at=self._now(),
+            branch=self._branch,
+            attempt=self._number,
+            failure=failure,
+            jitter=self._calls.rng.random(),
+            is_open=is_open,
+        )
+        self._emit(Fact(event))
+
+    async def _look_up(self, command: Send) -> bool:
+        """Look for the message at the specialist, twice, since it may still be travelling."""
+        for pause in (0.0, self._calls.patience.doubt_s):
+            await asyncio.sleep(pause)
+            remote = await self._calls.look_up(self._agent, command.message_id, command.since)
+            if remote is not None:
+                self.attach(remote)
+                return True
+        return False
+
+    async def _snapshot(self) -> None:
+        if self._reading.remote is None:
+            raise CallFailed(Trouble(Failure(FailureKind.MALFORMED, "it named no task")))
+        self._checked(self._reading.take_task, await self._calls.task(self._agent, self._reading.remote))
+        self._is_whole = True
+        self._tell()
+
+    async def _subscribe(self) -> bool:
+        """Follow the task's stream to its end; False when the agent does not stream this task."""
+        if self._reading.remote is None:
+            return False
+        self._was_cut = True
+        try:
+            await self._take_all(self._calls.subscribe(self._agent, self._reading.remote))
+        except CallFailed as error:
+            return error.trouble.is_ambiguous
+        return True
+
+    async def _take_all(self, stream: AsyncGenerator[a2a.StreamResponse]) -> None:
+        async with aclosing(stream) as responses:
+            async for response in responses:
+                self._checked(self._reading.take, response)
+                self._is_whole = False
+                self._note_remote()
+                self._tell()
+                if self._reading.is_over:
+                    return
+
+    def _checked(self, take: Callable[..., None], given: a2a.StreamResponse | a2a.Task) -> None:
+        try:
+            take(given)
+        except AnswerTooLarge:
+            raise
+        except ValueError as error:
+            raise CallFailed(Trouble(Failure(FailureKind.MALFORMED, str(error)))) from error
+
+    def _note_remote(self) -> None:
+        remote = self._reading.remote
+        if remote is not None and self._attempt.remote is None:
+            self._attempt.remote = remote
+            self._attempt.opened.set()
+            self._emit(Fact(TaskOpened(at=self._now(), branch=self._branch, attempt=self._number, remote=remote)))
+
+    def _tell(self) -> None:
+        """Emit the specialist's word about its work, at most once in a while."""
+        word = (self._reading.state or "", self._reading.text())
+        now = self._now()
+        if word == self._told or self._reading.is_over or now - self._told_at < self._calls.patience.progress_s:
+            return
+        self._told, self._told_at = word, now
+        self._emit(Fact(Progressed(at=now, branch=self._branch, attempt=self._number, state=word[0], text=word[1])))

@@ -1,0 +1,139 @@
+"""Putting together what a specialist tells about one task, from streams, snapshots and direct Messages.
+
+The rules for chunks are those of the protocol as clients read it: `append` adds parts,
+anything else replaces the artifact, an append to an unknown id creates it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from a2a.types import a2a_pb2 as a2a
+
+from coordinator.core.model import Artifact, Failure, FailureKind, Message, Payload, RemoteTask, TaskState
+from coordinator.wire import artifact_in, message_in, state_in
+
+Gathered = tuple[tuple[Artifact, ...], tuple[Payload, ...]]
+
+
+class AnswerTooLarge(ValueError):
+    """The specialist's answer is larger than allowed."""
+
+
+class Reading:
+    """What is known of one remote task; bounded by *max_bytes* of artifact parts."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.remote: RemoteTask | None = None
+        self.state: TaskState | None = None
+        self.status_message: a2a.Message | None = None
+        self.direct: a2a.Message | None = None
+        self._artifacts: dict[str, a2a.Artifact] = {}
+        self._max_bytes = max_bytes
+        self._bytes = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is to be expected: terminal, a direct Message, or a question."""
+        if self.direct is not None:
+            return True
+        return self.state is not None and (self.state.is_terminal or self.state.is_interrupted)
+
+    def take(self, response: a2a.StreamResponse) -> None:
+        """Add one stream event. Raises `AnswerTooLarge`, or `ValueError` for another task's event."""
+        match response.WhichOneof("payload"):
+            case "task":
+                self.take_task(response.task)
+            case "message":
+                self.direct = response.message
+            case "status_update":
+                update = response.status_update
+                self._take_ids(update.task_id, update.context_id)
+                self._take_status(update.status)
+            case "artifact_update":
+                self._take_ids(response.artifact_update.task_id, response.artifact_update.context_id)
+                self._take_chunk(response.artifact_update)
+            case _:
+                raise ValueError("an event of the stream is empty")
+
+    def take_task(self, task: a2a.Task) -> None:
+        """Let a snapshot replace everything held. Raises like `take`."""
+        self._take_ids(task.id, task.context_id)
+        self._take_status(task.status)
+        self._artifacts.clear()
+        self._bytes = 0
+        for artifact in task.artifacts:
+            self._count(artifact)
+            self._artifacts[artifact.artifact_id] = artifact
+
+    def text(self) -> str:
+        """Return the words of the latest status message."""
+        return text_of(self.status_message.parts) if self.status_message else ""
+
+    def artifacts(self) -> Gathered:
+        """Return the artifacts and their payloads, in order of first appearance."""
+        pairs = [artifact_in(artifact) for artifact in self._artifacts.values()]
+        return tuple(artifact for artifact, _ in pairs), tuple(p for _, payloads in pairs for p in payloads)
+
+    def raw_artifacts(self) -> list[a2a.Artifact]:
+        """Return the artifacts as they came."""
+        return list(self._artifacts.values())
+
+    def message(self) -> tuple[Message | None, tuple[Payload, ...]]:
+        """Return the direct Message, or the final status message of a task that left no artifact."""
+        spoken = self.direct or (None if self._artifacts else self.status_message)
+        return message_in(spoken) if spoken is not None and spoken.parts else (None, ())
+
+    def failure(self) -> Failure | None:
+        """Return why this is no result, or None when the specialist has completed its task."""
+        if self.direct is not None or self.state is TaskState.COMPLETED:
+            return None
+        kind, words = _ENDS.get(self.state or TaskState.WORKING, (FailureKind.MALFORMED, "it stopped without a result"))
+        said = self.text()
+        return Failure(kind, f"{words}: {said}" if said else words)
+
+    def _take_ids(self, task_id: str, context_id: str) -> None:
+        if not task_id:
+            raise ValueError("an event names no task")
+        if self.remote is None:
+            self.remote = RemoteTask(task_id, context_id)
+        elif self.remote.task_id != task_id:
+            raise ValueError(f"an event of task {task_id} arrived on the stream of task {self.remote.task_id}")
+
+    def _take_status(self, status: a2a.TaskStatus) -> None:
+        state = state_in(status.state)
+        if state is None or (self.state is not None and self.state.is_terminal):
+            return  # an unknown state says nothing; a terminal one is the last word (spec 3.1.1)
+        self.state = state
+        if status.HasField("message"):
+            self.status_message = status.message
+
+    def _take_chunk(self, update: a2a.TaskArtifactUpdateEvent) -> None:
+        chunk = update.artifact
+        known = self._artifacts.get(chunk.artifact_id)
+        self._count(chunk)
+        if update.append and known is not None:
+            known.parts.extend(chunk.parts)
+        else:
+            if known is not None:
+                self._bytes -= known.ByteSize()
+            self._artifacts[chunk.artifact_id] = chunk
+
+    def _count(self, artifact: a2a.Artifact) -> None:
+        self._bytes += artifact.ByteSize()
+        if self._bytes > self._max_bytes:
+            raise AnswerTooLarge(f"its artifacts exceed {self._max_bytes} bytes")
+
+
+_ENDS = {
+    TaskState.FAILED: (FailureKind.FAILED, "its task failed"),
+    TaskState.REJECTED: (FailureKind.REJECTED, "it rejected the task"),
+    TaskState.CANCELED: (FailureKind.CANCELED, "its task was canceled"),
+    TaskState.INPUT_REQUIRED: (FailureKind.NEEDS_INPUT, "it asks for input, which nobody here can give"),
+    TaskState.AUTH_REQUIRED: (FailureKind.NEEDS_INPUT, "it asks for an authorisation, which nobody here can give"),
+}
+
+
+def text_of(parts: Iterable[a2a.Part]) -> str:
+    """Return the text parts as one line of at most 500 characters."""
+    return " ".join(" ".join(part.text for part in parts if part.text).split())[:500]

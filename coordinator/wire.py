@@ -1,0 +1,169 @@
+"""A2A's protobuf types to the core's values and back.
+
+The bytes of a part are its protobuf encoding, kept once under their SHA-256; everything
+that is journaled holds references. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, cast
+
+from a2a.types import a2a_pb2 as a2a
+from google.protobuf import json_format, struct_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from coordinator.core.model import Artifact, Json, Message, Part, PartRef, Payload, TaskState
+
+Bodies = Mapping[str, bytes]
+"""Payload bodies by digest."""
+
+
+def state_in(state: int) -> TaskState | None:
+    """Return the state, or None for one this program does not know."""
+    if state not in a2a.TaskState.values():
+        return None
+    name = a2a.TaskState.Name(cast(a2a.TaskState, state))
+    return None if state == a2a.TASK_STATE_UNSPECIFIED else TaskState(name)
+
+
+def state_out(state: TaskState) -> a2a.TaskState:
+    """Return the protobuf value."""
+    return cast(a2a.TaskState, a2a.TaskState.Value(state.value))
+
+
+def timestamp(at: float) -> Timestamp:
+    """Return an instant as spec 5.6.1 wants it: UTC, milliseconds."""
+    stamp = Timestamp()
+    stamp.FromMilliseconds(round(at * 1000))
+    return stamp
+
+
+def json_in(value: struct_pb2.Struct | struct_pb2.Value) -> Json:
+    """Return plain JSON; protobuf keeps every number as a double, so whole numbers come back as integers."""
+    return _whole_numbers(json_format.MessageToDict(value))
+
+
+def struct_out(value: Mapping[str, Json]) -> struct_pb2.Struct:
+    """Return *value* as a Struct."""
+    struct = struct_pb2.Struct()
+    json_format.ParseDict(dict(value), struct)
+    return struct
+
+
+def payload_of(part: a2a.Part) -> tuple[PartRef, Payload]:
+    """Return the payload of *part* and the reference to it."""
+    body = part.SerializeToString(deterministic=True)
+    digest = hashlib.sha256(body).hexdigest()
+    return PartRef(digest, len(body), part.media_type, part.filename), Payload(digest, body)
+
+
+def part_out(body: bytes) -> a2a.Part:
+    """Return the part whose payload is *body*."""
+    part = a2a.Part()
+    part.ParseFromString(body)
+    return part
+
+
+def content_in(part: a2a.Part) -> Part:
+    """Return *part* as a merge strategy reads it."""
+    kind = cast(Literal["text", "data", "raw", "url"], part.WhichOneof("content") or "text")
+    content = json_in(part.data) if kind == "data" else getattr(part, kind)
+    return Part(kind, content, part.media_type, part.filename, json_in(part.metadata))
+
+
+def content_out(part: Part) -> a2a.Part:
+    """Return what a merge strategy wrote as a part."""
+    wire = a2a.Part(media_type=part.media_type, filename=part.filename)
+    if part.kind == "data":
+        json_format.ParseDict(part.content, wire.data)
+    else:
+        setattr(wire, part.kind, part.content)
+    if part.metadata:
+        wire.metadata.CopyFrom(struct_out(part.metadata))
+    return wire
+
+
+def parts_in(parts: Iterable[a2a.Part]) -> tuple[tuple[PartRef, ...], tuple[Payload, ...]]:
+    """Return the references and the payloads of *parts*, in order."""
+    pairs = [payload_of(part) for part in parts]
+    return tuple(ref for ref, _ in pairs), tuple(payload for _, payload in pairs)
+
+
+def parts_out(refs: Iterable[PartRef], bodies: Bodies) -> list[a2a.Part]:
+    """Return the parts behind *refs*."""
+    return [part_out(bodies[ref.digest]) for ref in refs]
+
+
+def message_in(message: a2a.Message) -> tuple[Message, tuple[Payload, ...]]:
+    """Return *message* without its ids of task and context, and its payloads."""
+    refs, payloads = parts_in(message.parts)
+    return (
+        Message(
+            message_id=message.message_id,
+            role="agent" if message.role == a2a.ROLE_AGENT else "user",
+            parts=refs,
+            metadata=json_in(message.metadata),
+            extensions=tuple(message.extensions),
+            reference_task_ids=tuple(message.reference_task_ids),
+        ),
+        payloads,
+    )
+
+
+def message_out(message: Message, bodies: Bodies, *, task_id: str, context_id: str) -> a2a.Message:
+    """Return *message* as part of the task *task_id*."""
+    return a2a.Message(
+        message_id=message.message_id,
+        task_id=task_id,
+        context_id=context_id,
+        role=a2a.ROLE_AGENT if message.role == "agent" else a2a.ROLE_USER,
+        parts=parts_out(message.parts, bodies),
+        metadata=struct_out(message.metadata) if message.metadata else None,
+        extensions=message.extensions,
+        reference_task_ids=message.reference_task_ids,
+    )
+
+
+def artifact_in(artifact: a2a.Artifact) -> tuple[Artifact, tuple[Payload, ...]]:
+    """Return *artifact* and its payloads."""
+    refs, payloads = parts_in(artifact.parts)
+    return (
+        Artifact(
+            artifact_id=artifact.artifact_id,
+            parts=refs,
+            name=artifact.name,
+            description=artifact.description,
+            metadata=json_in(artifact.metadata),
+            extensions=tuple(artifact.extensions),
+        ),
+        payloads,
+    )
+
+
+def artifact_out(artifact: Artifact, bodies: Bodies) -> a2a.Artifact:
+    """Return *artifact* with its parts."""
+    return a2a.Artifact(
+        artifact_id=artifact.artifact_id,
+        name=artifact.name,
+        description=artifact.description,
+        parts=parts_out(artifact.parts, bodies),
+        metadata=struct_out(artifact.metadata) if artifact.metadata else None,
+        extensions=artifact.extensions,
+    )
+
+
+def _whole_numbers(value: Json) -> Json:
+    if isinstance(value, float) and value.is_integer() and abs(value) <= 2**53:
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _whole_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole_numbers(item) for item in value]
+    return value
+
+
+def as_dict(message: Any) -> dict[str, Any]:
+    """Return a protobuf message as the JSON object of the wire (spec 5.5)."""
+    return dict(json_format.MessageToDict(message))
