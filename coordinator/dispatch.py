@@ -1,0 +1,144 @@
+"""Performs the commands of one turn and reports back with facts.
+
+Owns the running attempts of the turn inside the turn's task group: nothing outlives it. A
+command is performed only after the facts behind it are journaled; the engine sees to that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from a2a.types import a2a_pb2 as a2a
+
+from coordinator.core.commands import Cancel, Command, Follow, Merge, Send
+from coordinator.core.events import CancelResult, CancelSettled, Merged, MergeFailed
+from coordinator.core.merging import STRATEGIES, Contribution, Source, Strategy
+from coordinator.core.model import Artifact, MergeSpec, Outcome, PartRef, Payload
+from coordinator.journal import Journal
+from coordinator.outbound import AgentCalls, Attempt, Fact, cancel_remote, pursue
+from coordinator.wire import Bodies, content_in, content_out, part_out, parts_in, parts_out
+
+
+@dataclass(slots=True)
+class _Running:
+    attempt: Attempt
+    task: asyncio.Task[None]
+
+
+@dataclass(slots=True)
+class Dispatch:
+    """The hands of one turn."""
+
+    group: asyncio.TaskGroup
+    calls: AgentCalls
+    journal: Journal
+    emit: Callable[[Fact], None]
+    now: Callable[[], float]
+    _running: dict[tuple[str, int], _Running] = field(default_factory=dict)
+
+    def perform(self, commands: Iterable[Command], *, in_doubt: bool = False) -> None:
+        """Start every command; *in_doubt* for those a replay found open: they may be half done."""
+        for command in commands:
+            match command:
+                case Send() | Follow():
+                    self._start(command, in_doubt=in_doubt)
+                case Cancel():
+                    running = self._running.get((command.branch, command.attempt))
+                    self.group.create_task(self._cancel(command, running), name=command.id)
+                case Merge():
+                    self.group.create_task(self._merge(command), name=command.id)
+
+    def _start(self, command: Send | Follow, *, in_doubt: bool) -> None:
+        attempt = Attempt()
+        task = self.group.create_task(self._pursue(command, attempt, in_doubt=in_doubt), name=command.id)
+        self._running[command.branch, command.attempt] = _Running(attempt, task)
+
+    async def _pursue(self, command: Send | Follow, attempt: Attempt, *, in_doubt: bool) -> None:
+        try:
+            await pursue(
+                self.calls,
+                command,
+                attempt,
+                emit=self.emit,
+                now=self.now,
+                load=self._load,
+                in_doubt=in_doubt,
+            )
+        finally:
+            del self._running[command.branch, command.attempt]
+
+    async def _load(self, command: Send) -> Sequence[a2a.Part]:
+        bodies = await self.journal.payloads(ref.digest for ref in command.parts)
+        return parts_out(command.parts, bodies)
+
+    async def _cancel(self, command: Cancel, running: _Running | None) -> None:
+        result, detail = await self._stop(command, running)
+        event = CancelSettled(
+            at=self.now(), branch=command.branch, attempt=command.attempt, result=result, detail=detail
+        )
+        self.emit(Fact(event))
+
+    async def _stop(self, command: Cancel, running: _Running | None) -> tuple[CancelResult, str]:
+        """Stop the attempt here, then its remote task; a send on its way is given time to tell whose task it became."""
+        remote = command.remote
+        if running is not None:
+            if running.attempt.was_sent and running.attempt.remote is None:
+                waiting = self.group.create_task(running.attempt.opened.wait())
+                await asyncio.wait(
+                    {waiting, running.task},
+                    timeout=self.calls.patience.cancel_s,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                waiting.cancel()
+            running.task.cancel()
+            remote = running.attempt.remote or remote
+            if not running.attempt.was_sent and remote is None:
+                return "not_sent", ""
+        return await cancel_remote(self.calls, command, remote)
+
+    async def _merge(self, command: Merge) -> None:
+        digests = {ref.digest for outcome in command.outcomes for ref in _refs(outcome)}
+        bodies = await self.journal.payloads(digests)
+        try:
+            event, payloads = await asyncio.to_thread(merge, command, bodies, self.now())
+        except ValueError as error:
+            self.emit(Fact(MergeFailed(at=self.now(), stage=command.stage, reason=str(error))))
+            return
+        self.emit(Fact(event, payloads))
+
+
+def merge(command: Merge, bodies: Bodies, at: float) -> tuple[Merged, tuple[Payload, ...]]:
+    """Run the stage's strategy over the outcomes. Costly: call it off the loop. Raises `ValueError`."""
+    contributions = [part for outcome in command.outcomes for part in _contributions(outcome, bodies)]
+    merging = _strategy(command.spec)(contributions)
+    refs, payloads = parts_in(content_out(part) for part in merging.artifact.parts)
+    artifact = Artifact(
+        artifact_id=f"{command.stage}/merged",
+        name=merging.artifact.name,
+        description=merging.artifact.description,
+        parts=refs,
+    )
+    return Merged(at=at, stage=command.stage, artifacts=(artifact,), summary=merging.summary), payloads
+
+
+def _strategy(spec: MergeSpec) -> Strategy:
+    return STRATEGIES[spec.strategy](**spec.options)
+
+
+def _contributions(outcome: Outcome, bodies: Bodies) -> Iterable[Contribution]:
+    task_id = outcome.remote.task_id if outcome.remote else ""
+    for artifact in outcome.artifacts:
+        parts = tuple(content_in(part_out(bodies[ref.digest])) for ref in artifact.parts)
+        yield Contribution(Source(outcome.agent, outcome.branch, task_id, artifact.artifact_id), parts)
+    if not outcome.artifacts and outcome.message:
+        parts = tuple(content_in(part_out(bodies[ref.digest])) for ref in outcome.message.parts)
+        yield Contribution(Source(outcome.agent, outcome.branch, task_id, ""), parts)
+
+
+def _refs(outcome: Outcome) -> Iterable[PartRef]:
+    for artifact in outcome.artifacts:
+        yield from artifact.parts
+    if outcome.message:
+        yield from outcome.message.parts

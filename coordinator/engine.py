@@ -1,0 +1,191 @@
+"""One turn of one coordination: claim, replay, drive until it is closed or parked.
+
+Facts first, then acts: a batch of facts is folded into the state, committed, and only then
+are the commands performed that follow from it. Who calls `turn`, and where, is a driver's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from coordinator.core import events as ev
+from coordinator.core.commands import Command
+from coordinator.core.coordination import Coordination
+from coordinator.core.view import view_of
+from coordinator.dispatch import Dispatch
+from coordinator.journal import Claim, HeadChange, InboxItem, Journal, Status
+from coordinator.journal.codec import decode, decode_all, encode, encode_view
+from coordinator.outbound import AgentCalls, Fact
+
+MOST_IDLE_CLAIMS = 5
+PARK_S = 30.0
+RECHECK_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Mailbox:
+    """Facts of one turn on their way to the next commit."""
+
+    def __init__(self) -> None:
+        self._facts: list[Fact] = []
+        self._stirred = asyncio.Event()
+        self._is_nudged = False
+
+    def put(self, fact: Fact) -> None:
+        """Leave a fact; never blocks, never loses one."""
+        self._facts.append(fact)
+        self._stirred.set()
+
+    def nudge(self) -> None:
+        """Make the turn look at its inbox."""
+        self._is_nudged = True
+        self._stirred.set()
+
+    async def take(self, timeout_s: float) -> tuple[list[Fact], bool]:
+        """Return everything left so far and whether somebody nudged, waiting for something up to *timeout_s*."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._stirred.wait()
+        except TimeoutError:
+            pass
+        self._stirred.clear()
+        facts, self._facts = self._facts, []
+        is_nudged, self._is_nudged = self._is_nudged, False
+        return facts, is_nudged
+
+
+@dataclass(slots=True)
+class Engine:
+    """Everything a turn needs; one per process."""
+
+    journal: Journal
+    calls: AgentCalls
+    name: str  #: who claims, as the head row shows it
+    live: dict[str, Mailbox] = field(default_factory=dict)
+
+    async def turn(self, task_id: str) -> None:
+        """Drive *task_id* until it is closed or parked. Raises `ClaimLost` when somebody else took over."""
+        claim = await self.journal.claim(task_id, self.name)
+        if claim is None:
+            return
+        clock = await database_clock(self.journal)
+        # Replay only after the claim has committed: nobody else can append behind what is read now.
+        coordination = Coordination.replay(decode_all(await self.journal.read(task_id)))
+        mailbox = self.live[task_id] = Mailbox()
+        try:
+            turn = _Turn(self.journal, coordination, claim, mailbox, clock)
+            async with asyncio.TaskGroup() as group:
+                dispatch = Dispatch(group, self.calls, self.journal, mailbox.put, clock)
+                await turn.drive(dispatch, await self._first_fact(claim, clock()))
+        finally:
+            del self.live[task_id]
+
+    def nudge(self, task_id: str) -> bool:
+        """Tell a live turn that its inbox has something; False when there is none."""
+        mailbox = self.live.get(task_id)
+        if mailbox is not None:
+            mailbox.nudge()
+        return mailbox is not None
+
+    async def _first_fact(self, claim: Claim, at: float) -> ev.Event:
+        """Return the fact a turn starts with: a coordination that kills its drivers is given up."""
+        head = await self.journal.head(claim.task_id)
+        if head is not None and head.idle_claims > MOST_IDLE_CLAIMS:
+            reason = f"given up after {head.idle_claims - 1} attempts to go on without any progress"
+            return ev.CoordinationFailed(at=at, reason=reason)
+        return ev.TurnStarted(at=at, epoch=claim.epoch)
+
+
+@dataclass(slots=True)
+class _Turn:
+    journal: Journal
+    coordination: Coordination
+    claim: Claim
+    mailbox: Mailbox
+    now: Callable[[], float]
+    looked_at: float = 0.0
+
+    async def drive(self, dispatch: Dispatch, first: ev.Event) -> None:
+        """Take facts, commit them, perform what follows, until nothing is left to wait for."""
+        # A crash may have left commands half done. Before the very first turn nothing can have gone out.
+        dispatch.perform(self.coordination.outstanding(), in_doubt=True)
+        facts: Sequence[Fact] = [Fact(first)]
+        items: Sequence[InboxItem] = await self.journal.inbox(self.claim.task_id)
+        while True:
+            status, commands = await self._commit(facts, items)
+            dispatch.perform(commands)
+            if status is not Status.DUE:
+                return
+            facts, items = await self._wait()
+
+    async def _wait(self) -> tuple[Sequence[Fact], Sequence[InboxItem]]:
+        """Return the next facts and inbox items, at least one of either; a timer that went off is a fact."""
+        while True:
+            wake_at = self.coordination.wake_at()
+            patience = RECHECK_S if wake_at is None else min(RECHECK_S, max(0.0, wake_at - self.now()))
+            facts, is_nudged = await self.mailbox.take(patience)
+            at = self.now()
+            if wake_at is not None and wake_at <= at:
+                facts.append(Fact(ev.TimePassed(at=at)))
+            items: Sequence[InboxItem] = ()
+            if is_nudged or at - self.looked_at >= RECHECK_S:
+                self.looked_at = at
+                items = await self.journal.inbox(self.claim.task_id)
+            if facts or items:
+                return facts, items
+
+    async def _commit(self, facts: Sequence[Fact], items: Sequence[InboxItem]) -> tuple[Status, list[Command]]:
+        """Fold and journal one batch; return the status written and the commands to perform."""
+        events = [decode(item.record) for item in items] + [fact.event for fact in facts]
+        issued = [command.id for event in events for command in self.coordination.receive(event)]
+        change = self._change(events)
+        self.claim = await self.journal.append(
+            self.claim,
+            [encode(event) for event in events],
+            change,
+            consumed=[item.number for item in items],
+            payloads=[payload for fact in facts for payload in fact.payloads],
+        )
+        for event in events:
+            _log(self.claim.task_id, event)
+        # A command may have been closed, or completed with a remote id, later in the same batch.
+        current = (self.coordination.open_command(command_id) for command_id in issued)
+        return change.status, [command for command in current if command is not None]
+
+    def _change(self, events: Sequence[ev.Event]) -> HeadChange:
+        coordination = self.coordination
+        status, wake_at, final = Status.DUE, coordination.wake_at(), None
+        if coordination.is_closed:
+            status, final = Status.CLOSED, encode_view(view_of(coordination, coordination.state_at))
+        elif not coordination.outstanding() and wake_at is not None and wake_at - self.now() > PARK_S:
+            status = Status.IDLE
+        return HeadChange(
+            state=coordination.state,
+            status=status,
+            status_at=coordination.state_at,
+            wake_at=wake_at,
+            final=final,
+            is_progress=not all(isinstance(event, ev.TurnStarted | ev.AttemptStarted) for event in events),
+        )
+
+
+async def database_clock(journal: Journal) -> Callable[[], float]:
+    """Return a clock that starts at the database's time and runs on this machine's monotonic one."""
+    base = await journal.now()
+    started = time.monotonic()
+    return lambda: base + (time.monotonic() - started)
+
+
+def _log(task_id: str, event: ev.Event) -> None:
+    extra: dict[str, object] = {"task": task_id, "action": type(event).__name__}
+    if isinstance(event, ev.AttemptEvent):
+        extra |= {"branch": event.branch, "attempt": event.attempt}
+    if isinstance(event, ev.AttemptFailed):
+        log.warning("attempt failed", extra=extra | {"error": f"{event.failure.kind}: {event.failure.message}"})
+    else:
+        log.debug("fact", extra=extra)

@@ -1,0 +1,20 @@
+"""Everything that comes in from A2A clients: cards, authentication, requests, and the answers to them."""
+
+from coordinator.inbound.auth import TokenBackend, refuse
+from coordinator.inbound.cards import coordinator_card, plan_card
+from coordinator.inbound.edge import BodyLimit, ExtensionEcho, VersionParameter
+from coordinator.inbound.handler import CallContexts, TaskService
+from coordinator.inbound.intake import Intake
+
+__all__ = [
+    "BodyLimit",
+    "CallContexts",
+    "ExtensionEcho",
+    "Intake",
+    "TaskService",
+    "TokenBackend",
+    "VersionParameter",
+    "coordinator_card",
+    "plan_card",
+    "refuse",
+]

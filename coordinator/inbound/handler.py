@@ -1,0 +1,293 @@
+"""A2A operations on projections of the journal.
+
+The SDK's own handler keeps tasks in the process and stores a task whole at every event;
+this one implements the SDK's interface on the journal instead. Routes, (de)serialisation,
+validation and the 0.3 compatibility stay the SDK's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Collection
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from a2a.server.context import ServerCallContext
+from a2a.server.request_handlers.request_handler import RequestHandler, validate_request_params
+from a2a.server.routes import DefaultServerCallContextBuilder
+from a2a.types import a2a_pb2 as a2a
+from a2a.utils.errors import (
+    ExtendedAgentCardNotConfiguredError,
+    InvalidParamsError,
+    PushNotificationNotSupportedError,
+    TaskNotCancelableError,
+    TaskNotFoundError,
+    UnsupportedOperationError,
+)
+from a2a.utils.task import validate_history_length, validate_page_size
+from starlette.requests import Request
+from typing_extensions import override
+
+from coordinator.core.events import CancelRequested
+from coordinator.core.extension import URI
+from coordinator.core.model import TaskState
+from coordinator.core.view import TaskView
+from coordinator.drivers import Driver
+from coordinator.errors import BadPageToken, RequestRefused, TaskClosed
+from coordinator.inbound.edge import ACTIVATED
+from coordinator.inbound.intake import Caller, Intake
+from coordinator.journal import Head, Journal, Scope, TaskFilter
+from coordinator.journal.codec import encode
+from coordinator.projection import Event, Projection, Renderer
+from coordinator.wire import state_in
+
+PLAN = "coordinator.plan"
+SCOPE = "coordinator.scope"
+
+
+class CallContexts(DefaultServerCallContextBuilder):
+    """Call contexts that know through which plan's endpoint a request came."""
+
+    def __init__(self, plan: str = "") -> None:
+        self._plan = plan
+
+    @override
+    def build(self, request: Request) -> ServerCallContext:
+        """Return the context of *request*."""
+        context = super().build(request)
+        context.state[PLAN] = self._plan
+        context.state[SCOPE] = request.scope
+        return context
+
+
+@dataclass(slots=True)
+class TaskService(RequestHandler):
+    """Serves tasks to clients, each only its own (spec 13.1)."""
+
+    intake: Intake
+    journal: Journal
+    projection: Projection
+    renderer: Renderer
+    driver: Driver
+    plans: Collection[str]
+
+    @override
+    @validate_request_params
+    async def on_message_send(self, params: a2a.SendMessageRequest, context: ServerCallContext) -> a2a.Task:
+        """Accept the message; answer at once, or when the task is terminal or interrupted (spec 3.1.1, 3.2.2)."""
+        task_id = await self._accept(params, context)
+        view = await self._view_after(task_id, is_patient=not params.configuration.return_immediately)
+        return await self.renderer.task(view, history_length=_history_length(params.configuration))
+
+    @override
+    @validate_request_params
+    async def on_message_send_stream(
+        self, params: a2a.SendMessageRequest, context: ServerCallContext
+    ) -> AsyncGenerator[Event]:
+        """Accept the message and stream its task: the Task first, then what changes (spec 3.1.2)."""
+        task_id = await self._accept(params, context)
+        async with aclosing(self._stream(task_id, _history_length(params.configuration))) as events:
+            async for event in events:
+                yield event
+
+    @override
+    @validate_request_params
+    async def on_subscribe_to_task(
+        self, params: a2a.SubscribeToTaskRequest, context: ServerCallContext
+    ) -> AsyncGenerator[Event]:
+        """Stream a task that is under way; a terminal one has nothing to stream (spec 3.1.6)."""
+        head = await self._head(params.id, params, context)
+        if TaskState(head.state).is_terminal:
+            raise UnsupportedOperationError(f"task {head.task_id} is over: {head.state}")
+        async with aclosing(self._stream(head.task_id, None)) as events:
+            async for event in events:
+                yield event
+
+    @override
+    @validate_request_params
+    async def on_get_task(self, params: a2a.GetTaskRequest, context: ServerCallContext) -> a2a.Task:
+        """Return the task (spec 3.1.3)."""
+        validate_history_length(params)
+        head = await self._head(params.id, params, context)
+        return await self.renderer.task(await self._view(head.task_id), history_length=_history_length(params))
+
+    @override
+    @validate_request_params
+    async def on_list_tasks(self, params: a2a.ListTasksRequest, context: ServerCallContext) -> a2a.ListTasksResponse:
+        """Return a page of the caller's tasks, the latest status first (spec 3.1.4)."""
+        validate_history_length(params)
+        if params.HasField("page_size"):
+            validate_page_size(params.page_size)
+        state = state_in(params.status)
+        after = params.status_timestamp_after
+        query = TaskFilter(
+            context_id=params.context_id or None,
+            state=str(state) if state else None,
+            status_after=after.ToMicroseconds() / 1e6 if params.HasField("status_timestamp_after") else None,
+            page_size=params.page_size or 50,
+            page_token=params.page_token,
+        )
+        try:
+            page = await self.journal.tasks(self._scope(params, context), query)
+        except BadPageToken as error:
+            raise _invalid("page_token", str(error)) from error
+        tasks = [
+            await self.renderer.task(
+                await self._view(head.task_id),
+                history_length=_history_length(params),
+                with_artifacts=params.include_artifacts,
+            )
+            for head in page.heads
+        ]
+        return a2a.ListTasksResponse(
+            tasks=tasks,
+            next_page_token=page.next_page_token,
+            page_size=query.page_size,
+            total_size=page.total_size,
+        )
+
+    @override
+    @validate_request_params
+    async def on_cancel_task(self, params: a2a.CancelTaskRequest, context: ServerCallContext) -> a2a.Task:
+        """Cancel the task; answers once that is journaled, the cancels below go on behind it (spec 3.1.5)."""
+        head = await self._head(params.id, params, context)
+        if TaskState(head.state).is_terminal:
+            raise TaskNotCancelableError(f"task {head.task_id} is over: {head.state}")
+        try:
+            await self.journal.put(head.task_id, encode(CancelRequested(at=await self.journal.now())))
+        except TaskClosed as error:
+            raise TaskNotCancelableError(f"task {head.task_id} has just ended") from error
+        self.driver.wake(head.task_id)
+        view = await self._view_after(head.task_id, is_patient=True)
+        # Who was first, the cancel or the end, is the order of the journal.
+        if view.state is not TaskState.CANCELED:
+            raise TaskNotCancelableError(f"task {head.task_id} ended first: {view.state}")
+        return await self.renderer.task(view, history_length=None)
+
+    async def _accept(self, params: a2a.SendMessageRequest, context: ServerCallContext) -> str:
+        validate_history_length(params.configuration)
+        if params.configuration.HasField("task_push_notification_config"):
+            raise PushNotificationNotSupportedError
+        scope = self._scope(params, context)
+        if params.message.task_id:
+            await self._refuse_follow_up(params, context)
+        has_activated = self._activation(params, context)
+        caller = Caller(
+            scope=scope,
+            is_authenticated=context.user.is_authenticated,
+            idempotency_key=context.state.get("headers", {}).get("idempotency-key", ""),
+            has_activated=has_activated,
+        )
+        try:
+            acceptance = await self.intake.accept(params, caller)
+        except RequestRefused as error:
+            raise _invalid(error.field, str(error)) from error
+        self.driver.wake(acceptance.task_id)
+        return acceptance.task_id
+
+    async def _refuse_follow_up(self, params: a2a.SendMessageRequest, context: ServerCallContext) -> None:
+        """A message for an existing task: nothing of ours is waiting for one."""
+        message = params.message
+        head = await self._head(message.task_id, params, context)
+        if message.context_id and message.context_id != head.context_id:
+            raise _invalid("message.context_id", f"task {head.task_id} belongs to another context")
+        state = TaskState(head.state)
+        what = f"is over ({state})" if state.is_terminal else "asks nothing; it goes on by itself"
+        raise UnsupportedOperationError(f"task {head.task_id} {what}: start a new task instead")
+
+    def _activation(self, params: a2a.SendMessageRequest, context: ServerCallContext) -> bool:
+        """Whether the client activated our extension, by header, by list or by using its key."""
+        scope = context.state.get(SCOPE, {})
+        named = URI in params.message.extensions or URI in params.message.metadata or URI in params.metadata
+        scope[ACTIVATED] = scope.get(ACTIVATED, False) or named or URI in context.requested_extensions
+        return bool(scope[ACTIVATED])
+
+    async def _stream(self, task_id: str, history_length: int | None) -> AsyncGenerator[Event]:
+        async with aclosing(self.projection.follow(task_id)) as views:
+            before: TaskView | None = None
+            async for view in views:
+                if before is None:
+                    yield await self.renderer.task(view, history_length=history_length)
+                else:
+                    for event in await self.renderer.changes(before, view):
+                        yield event
+                before = view
+                if view.state.is_interrupted:
+                    return
+
+    async def _view_after(self, task_id: str, *, is_patient: bool) -> TaskView:
+        async with aclosing(self.projection.follow(task_id, with_progress=False)) as views:
+            async for view in views:
+                if not is_patient or view.state.is_terminal or view.state.is_interrupted:
+                    return view
+        raise TaskNotFoundError
+
+    async def _view(self, task_id: str) -> TaskView:
+        view = await self.projection.view(task_id)
+        if view is None:
+            raise TaskNotFoundError
+        return view
+
+    async def _head(self, task_id: str, params: object, context: ServerCallContext) -> Head:
+        """Return the head of a task of this caller; foreign and unknown ones are told alike (spec 13.1)."""
+        head = await self.journal.head(task_id)
+        if head is None or head.scope != self._scope(params, context):
+            raise TaskNotFoundError(f"there is no task {task_id}")
+        return head
+
+    def _scope(self, params: object, context: ServerCallContext) -> Scope:
+        """Return on whose behalf the call is made; the tenant is the plan of the endpoint, wherever it is named."""
+        named = {getattr(params, "tenant", ""), context.tenant, context.state.get(PLAN, "")} - {""}
+        unknown = sorted(named - set(self.plans))
+        if unknown:
+            raise _invalid("tenant", f"there is no plan {unknown[0]!r}; there are: {', '.join(sorted(self.plans))}")
+        if len(named) > 1:
+            raise _invalid("tenant", f"the request names different plans: {', '.join(sorted(named))}")
+        return Scope(owner=context.user.user_name, tenant=next(iter(named), ""))
+
+    # Push notifications are not offered: the card says so (spec 3.3.4).
+
+    @override
+    async def on_create_task_push_notification_config(
+        self, params: a2a.TaskPushNotificationConfig, context: ServerCallContext
+    ) -> a2a.TaskPushNotificationConfig:
+        """Refuse."""
+        raise PushNotificationNotSupportedError
+
+    @override
+    async def on_get_task_push_notification_config(
+        self, params: a2a.GetTaskPushNotificationConfigRequest, context: ServerCallContext
+    ) -> a2a.TaskPushNotificationConfig:
+        """Refuse."""
+        raise PushNotificationNotSupportedError
+
+    @override
+    async def on_list_task_push_notification_configs(
+        self, params: a2a.ListTaskPushNotificationConfigsRequest, context: ServerCallContext
+    ) -> a2a.ListTaskPushNotificationConfigsResponse:
+        """Refuse."""
+        raise PushNotificationNotSupportedError
+
+    @override
+    async def on_delete_task_push_notification_config(
+        self, params: a2a.DeleteTaskPushNotificationConfigRequest, context: ServerCallContext
+    ) -> None:
+        """Refuse."""
+        raise PushNotificationNotSupportedError
+
+    @override
+    async def on_get_extended_agent_card(
+        self, params: a2a.GetExtendedAgentCardRequest, context: ServerCallContext
+    ) -> a2a.AgentCard:
+        """Refuse: there is one card for everybody."""
+        raise ExtendedAgentCardNotConfiguredError
+
+
+def _invalid(field: str, message: str) -> InvalidParamsError:
+    """Return an error that every binding shows with the field's name (google.rpc.BadRequest)."""
+    return InvalidParamsError(f"{field}: {message}", data={"errors": [{"field": field, "message": message}]})
+
+
+def _history_length(
+    holder: a2a.SendMessageConfiguration | a2a.GetTaskRequest | a2a.ListTasksRequest,
+) -> int | None:
+    return holder.history_length if holder.HasField("history_length") else None

@@ -1,0 +1,148 @@
+"""From a SendMessage request to an accepted task: everything is checked before anything is written or sent."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from a2a.types import a2a_pb2 as a2a
+from a2a.utils.input_mode_validator import validate_input_modes
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from coordinator.config import Settings
+from coordinator.core.durations import seconds
+from coordinator.core.events import TaskAccepted
+from coordinator.core.extension import URI
+from coordinator.core.model import Limits, Plan, TaskState
+from coordinator.directory import Directory
+from coordinator.errors import RequestRefused
+from coordinator.inbound.cards import plan_card
+from coordinator.journal import Acceptance, Journal, NewTask, Scope
+from coordinator.journal.codec import encode
+from coordinator.planning import Narrowed, PlanFile, resolve
+from coordinator.wire import json_in, message_in
+
+Duration = Annotated[float, BeforeValidator(seconds)]
+
+
+class LimitsParameter(BaseModel):
+    """Limits narrower than the plan's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    concurrency: Annotated[int, Field(ge=1)] | None = None
+    branch_timeout: Duration | None = None
+    deadline: Duration | None = None
+
+    def narrowed(self) -> Narrowed:
+        """Return what planning takes."""
+        return Narrowed(Limits(self.concurrency, self.branch_timeout, self.deadline))
+
+
+class Parameters(BaseModel):
+    """What a client may say under our extension's key in the metadata."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    plan: str = ""
+    limits: LimitsParameter = LimitsParameter()
+
+
+def parameters_of(request: a2a.SendMessageRequest) -> Parameters:
+    """Read our parameters from the message's and the request's metadata.
+
+    Raises `RequestRefused` that names the field, also when the two contradict each other.
+    """
+    given = [json_in(holder.metadata)[URI] for holder in (request.message, request) if URI in holder.metadata]
+    if len(given) == 2 and given[0] != given[1]:
+        raise RequestRefused(f"metadata.{URI}", "message.metadata and the request's metadata contradict each other")
+    try:
+        return Parameters.model_validate(given[0] if given else {})
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        field = ".".join((f"metadata.{URI}", *map(str, problem["loc"])))
+        raise RequestRefused(field, problem["msg"].removeprefix("Value error, ")) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends, through which endpoint, and how the request may be recognised again."""
+
+    scope: Scope
+    is_authenticated: bool = False
+    idempotency_key: str = ""
+    has_activated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Chooses the plan, resolves it against the directory, and writes the first fact."""
+
+    settings: Settings
+    plans: Mapping[str, PlanFile]
+    directory: Directory
+    journal: Journal
+
+    def choose(self, name: str, tenant: str) -> PlanFile:
+        """Return the plan: the parameter first, then the endpoint, then the default."""
+        chosen = name or tenant or self.settings.default_plan
+        plan = self.plans.get(chosen)
+        if plan is None:
+            field = f"metadata.{URI}.plan" if name else "tenant"
+            raise RequestRefused(field, f"there is no plan {chosen!r}; there are: {', '.join(sorted(self.plans))}")
+        return plan
+
+    def resolve(self, plan: PlanFile, limits: LimitsParameter, parts: Any = ()) -> Plan:
+        """Return *plan* with its agents. Raises `RequestRefused` when nobody matches."""
+        return resolve(plan, self.directory.candidates(), parts, limits.narrowed())
+
+    async def accept(self, request: a2a.SendMessageRequest, caller: Caller) -> Acceptance:
+        """Journal the request as a new task, or return the one it repeats. Raises `RequestRefused`."""
+        parameters = parameters_of(request)
+        plan = self.choose(parameters.plan, caller.scope.tenant)
+        validate_input_modes(request.message, plan_card(self.settings, plan))
+        message, payloads = message_in(request.message)
+        resolved = self.resolve(plan, parameters.limits, message.parts)
+        now = await self.journal.now()
+        accepted = TaskAccepted(
+            at=now,
+            task_id=str(uuid.uuid4()),
+            context_id=request.message.context_id or str(uuid.uuid4()),
+            message=message,
+            plan=resolved,
+            accepted_output_modes=tuple(request.configuration.accepted_output_modes),
+            extension_active=caller.has_activated,
+        )
+        new = NewTask(
+            task_id=accepted.task_id,
+            context_id=accepted.context_id,
+            scope=caller.scope,
+            plan=plan.name,
+            state=TaskState.SUBMITTED,
+            at=now,
+        )
+        return await self.journal.accept(
+            new,
+            encode(accepted),
+            payloads=payloads,
+            key=_key(request, caller),
+            window_s=self.settings.deduplication_window,
+        )
+
+
+def _key(request: a2a.SendMessageRequest, caller: Caller) -> str:
+    """Return what makes a repetition recognisable, or an empty string.
+
+    Anonymous callers are one owner, so a messageId alone says nothing about who sent it: they
+    need an `Idempotency-Key`. The content is part of the key: another content is another message.
+    """
+    if not caller.is_authenticated and not caller.idempotency_key:
+        return ""
+    message = request.message
+    content = message.SerializeToString(deterministic=True)
+    scope = caller.scope
+    told = [scope.owner, scope.tenant, message.task_id, message.context_id, caller.idempotency_key, message.message_id]
+    return hashlib.sha256("\n".join(told).encode() + b"\n" + content).hexdigest()

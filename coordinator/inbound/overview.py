@@ -1,0 +1,95 @@
+"""Beside A2A: is it alive, is it ready, whom does it know, what would it send.
+
+Plain JSON for load balancers and for our own command line; tasks are only reachable through A2A.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from coordinator.directory import KnownAgent
+from coordinator.errors import JournalUnavailable, RequestRefused
+from coordinator.inbound.intake import Intake, LimitsParameter
+from coordinator.journal import Journal
+from coordinator.planning import PlanFile
+
+
+def overview_routes(intake: Intake, journal: Journal) -> Sequence[Route]:
+    """Return the routes."""
+
+    async def healthz(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(_: Request) -> Response:
+        try:
+            await journal.now()
+        except JournalUnavailable as error:
+            return PlainTextResponse(f"{error}\n", status_code=503)
+        return PlainTextResponse("ready\n")
+
+    async def agents(_: Request) -> Response:
+        return JSONResponse({"agents": [_agent(agent) for agent in await intake.directory.survey()]})
+
+    async def plans(_: Request) -> Response:
+        default = intake.settings.default_plan
+        return JSONResponse({"plans": [_plan(plan, is_default=plan.name == default) for plan in intake.plans.values()]})
+
+    async def resolved(request: Request) -> Response:
+        try:
+            body = await request.json()
+            limits = LimitsParameter.model_validate(body.get("limits", {}))
+            plan = intake.resolve(intake.choose(request.path_params["name"], ""), limits)
+        except (ValueError, AttributeError, ValidationError, RequestRefused) as error:
+            return JSONResponse({"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": str(error)}}, 400)
+        branches = [
+            {"id": f"{stage.name}/{sub_task.id}", "agent": sub_task.agent.name, "url": sub_task.agent.url}
+            for stage in plan.stages
+            for sub_task in stage.sub_tasks
+        ]
+        return JSONResponse({"plan": plan.name, "branches": branches})
+
+    return [
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/agents", agents),
+        Route("/plans", plans),
+        Route("/plans/{name}:resolve", resolved, methods=["POST"]),
+    ]
+
+
+def _agent(agent: KnownAgent) -> dict[str, Any]:
+    return {
+        "name": agent.name,
+        "url": agent.ref.url if agent.ref else agent.entry.card,
+        "reachable": not agent.error,
+        "error": agent.error or None,
+        "skills": [{"id": skill.id, "tags": list(skill.tags)} for skill in agent.skills],
+        "streaming": bool(agent.ref and agent.ref.streaming),
+        "version": agent.ref.version if agent.ref else "",
+        "binding": agent.ref.binding if agent.ref else "",
+    }
+
+
+def _plan(plan: PlanFile, *, is_default: bool) -> dict[str, Any]:
+    return {
+        "name": plan.name,
+        "description": plan.description,
+        "default": is_default,
+        "stages": [
+            {
+                "name": name,
+                "to": stage.fan_out.to.model_dump(exclude_none=True, mode="json"),
+                "need": str(stage.barrier.need),
+                "release": str(stage.barrier.release),
+                "exhausted": str(stage.on_failure.exhausted),
+                "merge": stage.merge.strategy,
+            }
+            for name, stage in plan.stages.items()
+        ],
+    }
