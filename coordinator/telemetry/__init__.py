@@ -53,7 +53,7 @@ def configure_logging(level: str, form: Literal["text", "json"], stream: TextIO 
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # The SDK logs whole cards at INFO and each refused request; our own lines say what matters.
-    for noisy in ("a2a", "httpx", "httpcore", "uvicorn.access", "sse_starlette"):
+    for noisy in ("a2a", "httpx", "httpcore", "uvicorn", "sse_starlette", "filelock", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 

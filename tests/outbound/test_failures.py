@@ -1,0 +1,170 @@
+"""What an error means: definite or ambiguous, of which kind, and when to come back."""
+
+import json
+
+import aiohttp
+import httpx
+import pytest
+from a2a.types import a2a_pb2 as a2a
+from aiohttp.client_reqrep import ConnectionKey
+
+from coordinator.core.model import AgentRef, FailureKind
+from coordinator.outbound import AgentCalls, Patience
+from coordinator.outbound.failures import PEER_ERRORS, CallFailed, trouble
+
+AGENT = AgentRef("a", "http://agent.example/", streaming=False)
+STREAMING = AgentRef("a", "http://agent.example/")
+
+
+STATUSES = [
+    (400, FailureKind.REFUSED, False),
+    (401, FailureKind.REFUSED, False),
+    (403, FailureKind.REFUSED, False),
+    (404, FailureKind.REFUSED, False),
+    (413, FailureKind.REFUSED, False),
+    (429, FailureKind.OVERLOADED, False),
+    (503, FailureKind.OVERLOADED, False),
+    (500, FailureKind.IN_DOUBT, True),
+    (502, FailureKind.IN_DOUBT, True),
+    (504, FailureKind.IN_DOUBT, True),
+]
+
+
+@pytest.mark.parametrize("sender", [AGENT, STREAMING], ids=["unary", "stream"])
+@pytest.mark.parametrize(("status", "kind", "is_ambiguous"), STATUSES)
+async def test_each_http_status_has_one_meaning(respx_mock, sender, status, kind, is_ambiguous):
+    route = respx_mock.post("http://agent.example/")
+    found = await sent_through(respx_mock, route, sender, return_value=httpx.Response(status))
+    assert (found.failure.kind, found.is_ambiguous) == (kind, is_ambiguous)
+    assert str(status) in found.failure.message
+
+
+async def sent_through(router, route, sender, **answer):
+    route.mock(**answer)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(router.async_handler)) as http:
+        with pytest.raises(CallFailed) as failed:
+            async for _ in AgentCalls(http, Patience()).send(sender, "m", [a2a.Part(text="hello")]):
+                pass
+    return failed.value.trouble
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:30 GMT", "Date": "Wed, 21 Oct 2015 07:28:00 GMT"}, 30.0),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT", "Date": "Wed, 21 Oct 2015 07:28:30 GMT"}, 0.0),
+        ({"Retry-After": "soon"}, None),
+        ({}, None),
+    ],
+)
+async def test_retry_after_is_read_as_seconds_or_as_a_date(respx_mock, headers, seconds):
+    route = respx_mock.post("http://agent.example/")
+    found = await sent_through(respx_mock, route, AGENT, return_value=httpx.Response(429, headers=headers))
+    assert found.failure.retry_after_s == seconds
+
+
+def rpc_error(code, message="no"):
+    return httpx.Response(200, json={"jsonrpc": "2.0", "id": "1", "error": {"code": code, "message": message}})
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (rpc_error(-32602), FailureKind.REFUSED),
+        (rpc_error(-32005), FailureKind.REFUSED),
+        (rpc_error(-32603), FailureKind.FAILED),
+        (rpc_error(-32001), FailureKind.LOST),
+        (rpc_error(-31999), FailureKind.MALFORMED),
+        (httpx.Response(200, text="<html>"), FailureKind.MALFORMED),
+        (httpx.Response(200, json=["a list"]), FailureKind.MALFORMED),
+        (httpx.Response(200, json={"jsonrpc": "2.0", "id": "1"}), FailureKind.MALFORMED),
+        (httpx.Response(200, json={"jsonrpc": "2.0", "id": "1", "result": {}}), FailureKind.MALFORMED),
+        (httpx.Response(200, json={"jsonrpc": "2.0", "id": "1", "result": {"task": 7}}), FailureKind.MALFORMED),
+        (httpx.Response(200, json={"jsonrpc": "2.0", "id": "1", "result": 7}), FailureKind.MALFORMED),
+        (httpx.Response(200, content=b"\xff\xfe"), FailureKind.MALFORMED),
+    ],
+)
+async def test_a_complete_answer_is_never_ambiguous(respx_mock, answer, kind):
+    route = respx_mock.post("http://agent.example/")
+    found = await sent_through(respx_mock, route, AGENT, return_value=answer)
+    assert (found.failure.kind, found.is_ambiguous) == (kind, False)
+
+
+KEY = ConnectionKey("agent.example", 80, False, True, None, None, None)
+
+
+def caused(outer, inner):
+    outer.__cause__ = inner
+    return outer
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "is_ambiguous"),
+    [
+        (httpx.ConnectError("refused"), FailureKind.UNREACHABLE, False),
+        (
+            caused(httpx.ConnectTimeout("x"), aiohttp.ClientConnectorError(KEY, ConnectionRefusedError(111, "no"))),
+            FailureKind.UNREACHABLE,
+            False,
+        ),
+        (caused(httpx.ConnectTimeout("x"), aiohttp.ServerDisconnectedError()), FailureKind.IN_DOUBT, True),
+        (caused(httpx.TimeoutException("x"), aiohttp.ConnectionTimeoutError("slow")), FailureKind.UNREACHABLE, False),
+        (httpx.ReadTimeout("slow"), FailureKind.IN_DOUBT, True),
+        (httpx.ReadError("reset"), FailureKind.IN_DOUBT, True),
+        (httpx.RemoteProtocolError("half an answer"), FailureKind.IN_DOUBT, True),
+        (aiohttp.ClientPayloadError("cut"), FailureKind.IN_DOUBT, True),
+        (ConnectionResetError("reset"), FailureKind.IN_DOUBT, True),
+        (httpx.UnsupportedProtocol("gopher"), FailureKind.REFUSED, False),
+        (KeyError("result"), FailureKind.MALFORMED, False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
+)
+def test_a_broken_connection_is_ambiguous_and_one_never_made_is_not(error, kind, is_ambiguous):
+    assert isinstance(error, PEER_ERRORS)
+    found = trouble(error)
+    assert (found.failure.kind, found.is_ambiguous) == (kind, is_ambiguous)
+    assert found.failure.message
+
+
+async def test_a_refused_connection_names_host_port_and_reason(unused_tcp_port):
+    from coordinator.outbound import shared_http_client
+
+    nobody = AgentRef("a", f"http://127.0.0.1:{unused_tcp_port}/")
+    async with shared_http_client(5) as http:
+        with pytest.raises(CallFailed) as failed:
+            async for _ in AgentCalls(http, Patience()).send(nobody, "m", [a2a.Part(text="hello")]):
+                pass
+    failure = failed.value.trouble.failure
+    assert failure.kind is FailureKind.UNREACHABLE
+    assert failure.message == f"no connection: 127.0.0.1:{unused_tcp_port}: Connection refused"
+
+
+async def test_a_request_carries_what_the_agent_is_meant_to_see(respx_mock):
+    route = respx_mock.post("http://agent.example/").mock(return_value=httpx.Response(503))
+    knows_us = AgentRef("a", "http://agent.example/", streaming=False, understands_us=True)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respx_mock.async_handler)) as http:
+        calls = AgentCalls(http, Patience(), tokens={"a": "secret"})
+        for is_repeat in (False, True):
+            with pytest.raises(CallFailed):
+                async for _ in calls.send(knows_us, "m-1", [a2a.Part(text="hello")], is_repeat=is_repeat):
+                    pass
+    first, second = (call.request for call in route.calls)
+    params = json.loads(first.content)["params"]
+    assert params["message"]["messageId"] == "m-1"
+    assert params["configuration"] == {"historyLength": 0, "returnImmediately": True}
+    assert first.headers["authorization"] == "Bearer secret"
+    assert "fan-out/v1" in first.headers["a2a-extensions"]
+    assert "idempotency-key" not in first.headers
+    assert second.headers["idempotency-key"] == "m-1"
+
+
+async def test_other_agents_see_neither_token_nor_extension(respx_mock):
+    route = respx_mock.post("http://agent.example/").mock(return_value=httpx.Response(503))
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respx_mock.async_handler)) as http:
+        with pytest.raises(CallFailed):
+            async for _ in AgentCalls(http, Patience(), tokens={"b": "secret"}).send(AGENT, "m", []):
+                pass
+    headers = route.calls.last.request.headers
+    assert "authorization" not in headers
+    assert "a2a-extensions" not in headers
