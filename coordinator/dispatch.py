@@ -10,15 +10,13 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from a2a.types import a2a_pb2 as a2a
-
 from coordinator.core.commands import Cancel, Command, Follow, Merge, Send
 from coordinator.core.events import CancelResult, CancelSettled, Merged, MergeFailed
 from coordinator.core.merging import STRATEGIES, Contribution, Source, Strategy
 from coordinator.core.model import Artifact, MergeSpec, Outcome, PartRef, Payload
 from coordinator.journal import Journal
 from coordinator.outbound import AgentCalls, Attempt, Fact, cancel_remote, pursue
-from coordinator.wire import Bodies, content_in, content_out, part_out, parts_in, parts_out
+from coordinator.wire import Bodies, WirePart, content_in, content_out, part_out, parts_in, parts_out
 
 
 @dataclass(slots=True)
@@ -69,7 +67,7 @@ class Dispatch:
         finally:
             del self._running[command.branch, command.attempt]
 
-    async def _load(self, command: Send) -> Sequence[a2a.Part]:
+    async def _load(self, command: Send) -> Sequence[WirePart]:
         bodies = await self.journal.payloads(ref.digest for ref in command.parts)
         return parts_out(command.parts, bodies)
 

@@ -16,6 +16,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from coordinator.core.model import Artifact, Json, Message, Part, PartRef, Payload, TaskState
 
+WirePart = a2a.Part
+"""For those who only hand parts on."""
+
 Bodies = Mapping[str, bytes]
 """Payload bodies by digest."""
 

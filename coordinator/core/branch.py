@@ -6,11 +6,11 @@ Holds and changes; it decides nothing. `coordination.py` says when which trigger
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from coordinator.core.commands import Cancel, Follow, Send
 from coordinator.core.events import CancelResult
-from coordinator.core.model import Artifact, Failure, Message, Outcome, RemoteTask, Settled, Stage, SubTask
+from coordinator.core.model import Artifact, Failure, Message, Outcome, PartRef, RemoteTask, Settled, Stage, SubTask
 from coordinator.core.states import BranchState, Trigger, next_branch_state
 
 
@@ -28,6 +28,7 @@ class Branch:
     stage: Stage
     sub_task: SubTask
     queued_at: float
+    parts: tuple[PartRef, ...]
     state: BranchState = BranchState.QUEUED
     attempt: int = 0
     sent_at: float = 0.0  #: when the current attempt was decided on
@@ -57,6 +58,7 @@ class Branch:
         self.attempt += 1
         self.sent_at = at
         self.remote, self.retry_at, self.attempt_started, self.text = None, None, False, ""
+        self.cancel = ""
         return Send(
             id=self.attempt_id(),
             branch=self.key,
@@ -64,7 +66,7 @@ class Branch:
             agent=self.sub_task.agent,
             message_id=message_id_of(self.task_id, self.key, self.attempt),
             since=self.sent_at,
-            parts=self.sub_task.parts,
+            parts=self.parts,
             expect=self.stage.expect,
         )
 
@@ -97,6 +99,13 @@ class Branch:
     def attempt_id(self) -> str:
         """Return the id of the command that runs the current attempt."""
         return f"attempt:{self.key}:{self.attempt}"
+
+    def kept(self) -> tuple[Artifact, ...]:
+        """Return the results under ids that are unique in the task; a direct Message counts as one."""
+        results = self.artifacts
+        if not results and self.message:
+            results = (Artifact("message", self.message.parts, metadata=self.message.metadata),)
+        return tuple(replace(result, artifact_id=f"{self.key}/{result.artifact_id}") for result in results)
 
     def outcome(self) -> Outcome:
         """Return what a settled branch brought."""

@@ -35,7 +35,10 @@ class Coordination:
         self.reason = ""
         self.artifacts: tuple[Artifact, ...] = ()
         self.merge_summary: Mapping[str, Any] = {}
-        self.stages = [StageRun(stage, accepted.task_id, accepted.at) for stage in accepted.plan.stages]
+        self.frozen: list[Branch] = []  #: the branches as they were when the task became terminal
+        self.stages = [
+            StageRun(stage, accepted.task_id, accepted.at, accepted.message.parts) for stage in accepted.plan.stages
+        ]
         self._current = 0
         self._open: dict[str, Command] = {}
         self._issued: list[Command] = []
@@ -150,7 +153,7 @@ class Coordination:
             return
         # The answer to a send that is no longer wanted: after a crash the cancel has to know whom it is for.
         waiting = self._open.get(f"cancel:{event.branch}:{event.attempt}")
-        if isinstance(waiting, Cancel):
+        if isinstance(waiting, Cancel) and waiting.remote is None:
             self._open[waiting.id] = dataclasses.replace(waiting, remote=event.remote)
             if event.attempt == branch.attempt:
                 branch.remote = event.remote
@@ -190,10 +193,13 @@ class Coordination:
 
     @_on.register
     def _on_cancel_settled(self, event: ev.CancelSettled) -> None:
-        _, branch = self._find(event)
-        self._close(f"cancel:{event.branch}:{event.attempt}")
+        run, branch = self._find(event)
+        if not self._close(f"cancel:{event.branch}:{event.attempt}"):
+            return
         if event.attempt == branch.attempt:
             branch.cancel = event.result
+            if branch.retry_at is not None:
+                run.set_timer(branch.retry_at, branch)
 
     @_on.register
     def _on_merged(self, event: ev.Merged) -> None:
@@ -232,7 +238,7 @@ class Coordination:
             if branch.expires_at is not None and branch.expires_at <= at:
                 timeout = run.stage.limits.branch_timeout_s
                 self._expire(run, branch, FailureKind.TIMED_OUT, f"no result within {timeout:g} s", at)
-            elif branch.retry_at is not None and branch.retry_at <= at:
+            elif self._may_retry(branch, at):
                 branch.retry_at = None
                 run.requeue(branch)
         if run.deadline is not None and run.deadline <= at:
@@ -261,12 +267,10 @@ class Coordination:
             self._drop_unsettled(run, at)
             self._close(f"merge:{run.stage.name}")
         if state is not TaskState.COMPLETED:
-            self.artifacts = tuple(
-                dataclasses.replace(artifact, artifact_id=f"{branch.key}/{artifact.artifact_id}")
-                for branch in self.branches()
-                for artifact in branch.artifacts
-            )
+            self.artifacts = tuple(artifact for branch in self.branches() for artifact in branch.kept())
         self.verdict, self.reason = verdict, reason
+        # A terminal task does not change any more, though its cancels are still being settled.
+        self.frozen = [dataclasses.replace(branch) for branch in self.branches()]
         self._enter(state, at)
 
     def _drop_unsettled(self, run: StageRun, at: float) -> None:
@@ -291,6 +295,11 @@ class Coordination:
         self.state, self.state_at = state, at
 
     # -- book-keeping -----------------------------------------------------------------------------
+
+    def _may_retry(self, branch: Branch, at: float) -> bool:
+        """Whether the delay is over and the attempt before is closed: the work is never asked for twice at once."""
+        is_closed = f"cancel:{branch.key}:{branch.attempt}" not in self._open
+        return branch.retry_at is not None and branch.retry_at <= at and is_closed
 
     def _is_merging(self) -> bool:
         return f"merge:{self.stage.stage.name}" in self._open

@@ -153,7 +153,9 @@ class Need:
     @override
     def __str__(self) -> str:
         """Return the form a plan uses."""
-        return "all" if self.kind == "all" else f"{self.value:g}"
+        if self.kind == "all":
+            return "all"
+        return str(int(self.value)) if self.kind == "count" else repr(float(self.value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +190,7 @@ class SubTask:
 
     id: str
     agent: AgentRef
-    parts: tuple[PartRef, ...]
+    parts: tuple[PartRef, ...] | None = None  #: None: the parts of the client's message
 
 
 @dataclass(frozen=True, slots=True)

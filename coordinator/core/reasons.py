@@ -8,6 +8,9 @@ from coordinator.core.branch import Branch
 from coordinator.core.model import Need
 from coordinator.core.states import BranchState
 
+MOST_NAMED = 10
+MOST_WORDS = 500
+
 
 def missing(branches: Iterable[Branch]) -> list[Branch]:
     """Return the branches that failed or timed out; a straggler the plan did not need is not missing."""
@@ -29,18 +32,20 @@ def failed_fast(branches: Sequence[Branch]) -> str:
 def need_not_met(need: Need, branches: Sequence[Branch]) -> str:
     """Say how many successes the plan asks for and who failed."""
     asked = f"{need.of(len(branches))} of {len(branches)} branches had to succeed"
-    return f"{asked}, {_succeeded(branches)} did; missing: {_list(missing(branches))}."
+    absent = missing(branches)
+    return f"{asked}, {_succeeded(branches)} did" + (f"; missing: {_list(absent)}." if absent else ".")
 
 
 def _succeeded(branches: Iterable[Branch]) -> int:
     return sum(branch.state is BranchState.SUCCEEDED for branch in branches)
 
 
-def _list(branches: Iterable[Branch]) -> str:
-    return "; ".join(_why(branch) for branch in branches)
+def _list(branches: Sequence[Branch]) -> str:
+    told = "; ".join(_why(branch) for branch in branches[:MOST_NAMED])
+    return told if len(branches) <= MOST_NAMED else f"{told}; and {len(branches) - MOST_NAMED} more"
 
 
 def _why(branch: Branch) -> str:
     failure = branch.failure
-    what = f"{failure.kind.replace('_', ' ')}: {failure.message}" if failure else str(branch.state)
+    what = f"{failure.kind.replace('_', ' ')}: {failure.message[:MOST_WORDS]}" if failure else str(branch.state)
     return f"{branch.sub_task.agent.name} ({what})"

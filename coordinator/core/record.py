@@ -43,7 +43,7 @@ def run_record(coordination: Coordination) -> dict[str, Any]:
             "failed": tally.failed,
             "canceled": tally.canceled,
         },
-        "branches": [_branch_record(branch) for branch in coordination.branches()[:MOST_BRANCHES]],
+        "branches": [_branch_record(branch) for branch in coordination.frozen[:MOST_BRANCHES]],
         "merge": {"strategy": plan.stages[-1].merge.strategy, **coordination.merge_summary},
         "wallSeconds": _seconds(coordination.accepted.at, coordination.state_at),
     }
@@ -73,7 +73,7 @@ def _branch_record(branch: Branch) -> dict[str, Any]:
         "outcome": str(branch.state),
         "queueSeconds": _seconds(branch.queued_at, branch.started_at or branch.settled_at),
         "runSeconds": _seconds(branch.started_at, branch.settled_at),
-        "artifacts": [artifact.artifact_id for artifact in branch.artifacts],
+        "artifacts": [artifact.artifact_id for artifact in branch.kept()],
     }
     if branch.remote:
         record |= {"taskId": branch.remote.task_id, "contextId": branch.remote.context_id}

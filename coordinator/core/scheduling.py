@@ -12,17 +12,25 @@ from collections.abc import Iterator
 
 from coordinator.core.barrier import BARRIERS, Decision, Tally
 from coordinator.core.branch import Branch
-from coordinator.core.model import Stage
+from coordinator.core.model import PartRef, Stage
 from coordinator.core.states import BranchState, Trigger
 
 
 class StageRun:
     """One stage under way: its branches in plan order, its queue and its timers."""
 
-    def __init__(self, stage: Stage, task_id: str, at: float) -> None:
+    def __init__(self, stage: Stage, task_id: str, at: float, parts: tuple[PartRef, ...] = ()) -> None:
+        """Queue every sub-task; *parts* go to those that name none of their own."""
         self.stage = stage
         self.branches = {
-            key: Branch(key=key, task_id=task_id, stage=stage, sub_task=sub_task, queued_at=at)
+            key: Branch(
+                key=key,
+                task_id=task_id,
+                stage=stage,
+                sub_task=sub_task,
+                queued_at=at,
+                parts=parts if sub_task.parts is None else sub_task.parts,
+            )
             for sub_task in stage.sub_tasks
             for key in [f"{stage.name}/{sub_task.id}"]
         }

@@ -6,7 +6,7 @@ import hashlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from a2a.types import a2a_pb2 as a2a
 from a2a.utils.input_mode_validator import validate_input_modes
@@ -95,9 +95,9 @@ class Intake:
             raise RequestRefused(field, f"there is no plan {chosen!r}; there are: {', '.join(sorted(self.plans))}")
         return plan
 
-    def resolve(self, plan: PlanFile, limits: LimitsParameter, parts: Any = ()) -> Plan:
+    def resolve(self, plan: PlanFile, limits: LimitsParameter) -> Plan:
         """Return *plan* with its agents. Raises `RequestRefused` when nobody matches."""
-        return resolve(plan, self.directory.candidates(), parts, limits.narrowed())
+        return resolve(plan, self.directory.candidates(), limits.narrowed())
 
     async def accept(self, request: a2a.SendMessageRequest, caller: Caller) -> Acceptance:
         """Journal the request as a new task, or return the one it repeats. Raises `RequestRefused`."""
@@ -105,7 +105,7 @@ class Intake:
         plan = self.choose(parameters.plan, caller.scope.tenant)
         validate_input_modes(request.message, plan_card(self.settings, plan))
         message, payloads = message_in(request.message)
-        resolved = self.resolve(plan, parameters.limits, message.parts)
+        resolved = self.resolve(plan, parameters.limits)
         now = await self.journal.now()
         accepted = TaskAccepted(
             at=now,

@@ -203,7 +203,7 @@ class Journal(Protocol):
         Resets `idle_claims` when the change is progress. Raises `ClaimLost` when somebody else
         claimed the coordination since. A change to idle or closed while unconsumed items are in the inbox
         is written as due instead, without `final`: the returned claim's head tells (`head()`), nothing put is
-        overlooked. Closing gives the claim up. Whoever is cancelled while waiting does not know whether it was written.
+        overlooked. Closing gives the claim up. Whoever is canceled while waiting does not know whether it was written.
         """
         ...
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from coordinator.core.model import AgentRef, Limits, PartRef, Plan, Stage, SubTask
+from coordinator.core.model import AgentRef, Limits, Plan, Stage, SubTask
 from coordinator.errors import RequestRefused
 from coordinator.planning.files import PlanFile, StageFile, To
 
@@ -40,18 +40,15 @@ class Narrowed:
 def resolve(
     plan: PlanFile,
     agents: Iterable[AgentCandidate],
-    parts: Sequence[PartRef] = (),
     narrowed: Narrowed | None = None,
 ) -> Plan:
-    """Return *plan* with every agent chosen; each branch receives *parts*.
+    """Return *plan* with every agent chosen; each branch receives the message's parts.
 
     Agents come in order of their names, so the same directory gives the same plan.
     Raises `RequestRefused` when nobody matches.
     """
     known = sorted(agents, key=lambda agent: agent.ref.name)
-    stages = tuple(
-        _stage(plan, name, stage, known, tuple(parts), narrowed or Narrowed()) for name, stage in plan.stages.items()
-    )
+    stages = tuple(_stage(plan, name, stage, known, narrowed or Narrowed()) for name, stage in plan.stages.items())
     return Plan(name=plan.name, description=plan.description, stages=stages)
 
 
@@ -60,7 +57,6 @@ def _stage(
     name: str,
     stage: StageFile,
     known: Sequence[AgentCandidate],
-    parts: tuple[PartRef, ...],
     narrowed: Narrowed,
 ) -> Stage:
     chosen = _choose(f"plan {plan.name}, stage {name}", stage.fan_out.to, known)
@@ -69,7 +65,7 @@ def _stage(
         raise RequestRefused("plan", f"plan {plan.name} needs {need} successes, but only {len(chosen)} agents match")
     return Stage(
         name=name,
-        sub_tasks=tuple(SubTask(id=agent.name, agent=agent, parts=parts) for agent in chosen),
+        sub_tasks=tuple(SubTask(id=agent.name, agent=agent) for agent in chosen),
         limits=narrowed.apply(stage.limits.resolved()),
         retry=stage.retry,
         exhausted=stage.on_failure.exhausted,

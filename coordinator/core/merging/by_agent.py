@@ -18,7 +18,7 @@ class ByAgent:
 
     def __call__(self, contributions: Sequence[Contribution]) -> Merging:
         """Return the document first; a file is named there by the number of its part, counted from 0."""
-        answers: dict[str, list[dict[str, Any]]] = {}
+        answers: dict[str, list[dict[str, Any]]] = {c.source.agent: [] for c in contributions}
         files: list[Part] = []
         for source, part in parts_of(contributions):
             if part.kind in {"text", "data"}:
@@ -26,6 +26,6 @@ class ByAgent:
             else:
                 files.append(with_source(part, source))
                 content = {"part": len(files), "filename": part.filename, "mediaType": part.media_type}
-            answers.setdefault(source.agent, []).append({**source.as_json(), **content})
+            answers[source.agent].append({**source.as_json(), **content})
         document = Part("data", {"schema": "by-agent/v1", "answers": answers}, "application/json")
         return Merging(MergedArtifact(self.name, (document, *files)), {"agents": len(answers)})

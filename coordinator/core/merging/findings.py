@@ -18,7 +18,10 @@ SCHEMA = "findings/v1"
 MERGED_SCHEMA = "merged-findings/v1"
 ITEMS_PER_PART = 1000
 ITEMS_IN_TEXT = 50
+WORDS_IN_TEXT = 160
 SEVERITIES: Mapping[str, int] = {"critical": 0, "high": 1, "medium": 2, "low": 3, "info": 4}
+
+REQUIRED = ("rule", "kind", "message", "path", "range", "statement", "severity", "confidence", "tool")
 
 Finding = Mapping[str, Any]
 Identity = tuple[str, str, int, str]
@@ -75,8 +78,25 @@ class Findings:
 def _findings(contributions: Sequence[Contribution]) -> Iterator[tuple[Source, Finding]]:
     for source, part in parts_of(contributions):
         if part.kind == "data" and isinstance(part.content, Mapping) and part.content.get("schema") == SCHEMA:
-            for finding in part.content["findings"]:
+            for finding in _list(source, part.content):
+                _check(source, finding)
                 yield source, finding
+
+
+def _list(source: Source, document: Mapping[str, Any]) -> list[Finding]:
+    findings = document.get("findings")
+    if not isinstance(findings, list):
+        raise ValueError(f"{source.agent}: a document of {SCHEMA} holds no list of findings")
+    return findings
+
+
+def _check(source: Source, finding: Finding) -> None:
+    """Raise `ValueError` for a finding that cannot be merged, when the plan did not ask for the schema."""
+    absent = [name for name in REQUIRED if name not in finding]
+    if absent:
+        raise ValueError(f"{source.agent}: a finding lacks {', '.join(absent)}")
+    if finding["severity"] not in SEVERITIES:
+        raise ValueError(f"{source.agent}: a finding has the unknown severity {finding['severity']!r}")
 
 
 def _identity(finding: Finding) -> Identity:
@@ -134,8 +154,14 @@ def _text(items: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> Par
         agents = ", ".join(dict.fromkeys(source["agent"] for source in item["sources"]))
         lines.append(
             f"{item['rank']}. **{item['severity']}** `{item['path']}:{item['statement']}` {item['kind']}: "
-            f"{item['message']} ({item['votes']} votes: {agents}; confidence {item['confidence']})"
+            f"{_line(item['message'])} ({item['votes']} votes: {agents}; confidence {item['confidence']})"
         )
     if len(items) > ITEMS_IN_TEXT:
         lines.append(f"\n… and {len(items) - ITEMS_IN_TEXT} more in the data parts.")
     return Part("text", "\n".join(lines), "text/markdown")
+
+
+def _line(message: str) -> str:
+    """Return *message* as one bounded line: an agent's words cannot add items of their own to the text."""
+    words = " ".join(message.split())
+    return words if len(words) <= WORDS_IN_TEXT else f"{words[:WORDS_IN_TEXT]}…"

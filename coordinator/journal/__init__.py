@@ -1,0 +1,44 @@
+"""Where the facts of coordinations are kept: one protocol, one journal in memory, one in SQLite."""
+
+from coordinator.core.model import Payload
+from coordinator.journal.clock import Clock, system_time
+from coordinator.journal.memory import MemoryJournal
+from coordinator.journal.protocol import (
+    Acceptance,
+    Claim,
+    Entry,
+    Head,
+    HeadChange,
+    InboxItem,
+    Journal,
+    NewTask,
+    Record,
+    Scope,
+    Status,
+    Subscription,
+    TaskFilter,
+    TaskPage,
+)
+from coordinator.journal.sql import SqlJournal
+
+__all__ = [
+    "Acceptance",
+    "Claim",
+    "Clock",
+    "Entry",
+    "Head",
+    "HeadChange",
+    "InboxItem",
+    "Journal",
+    "MemoryJournal",
+    "NewTask",
+    "Payload",
+    "Record",
+    "Scope",
+    "SqlJournal",
+    "Status",
+    "Subscription",
+    "TaskFilter",
+    "TaskPage",
+    "system_time",
+]

@@ -1,0 +1,89 @@
+"""The four tables, in types that SQLite and PostgreSQL share.
+
+Only names, types, keys and indexes: what is written is in sql_writes, what is asked in
+sql_reads. Whoever changes a table raises `SCHEMA_VERSION` and teaches older databases the way.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+# Ids are compared and ranged over byte by byte, as SQLite does anyway.
+_TaskId = String().with_variant(String(collation="C"), "postgresql")
+
+head = Table(
+    "head",
+    metadata,
+    Column("task_id", _TaskId, primary_key=True),
+    Column("context_id", String, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("tenant", String, nullable=False),
+    Column("plan", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("turn", BigInteger, nullable=False),
+    Column("wake_at", Double),
+    Column("driver", String, nullable=False),
+    Column("idle_claims", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("status_at", Double, nullable=False),
+    # Last, and never selected with the others: a listing must not drag finished tasks through memory.
+    Column("final", LargeBinary),
+)
+Index("head_by_status", head.c.status, head.c.wake_at)
+Index("head_by_id", head.c.owner, head.c.tenant, head.c.task_id)
+# `state` rides along so that a listing by state is filtered without touching the rows.
+Index("head_by_time", head.c.owner, head.c.tenant, head.c.status_at.desc(), head.c.task_id, head.c.state)
+Index("head_by_context", head.c.owner, head.c.tenant, head.c.context_id, head.c.status_at.desc(), head.c.task_id)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    # SQLite counts up by itself only in a column that is exactly INTEGER.
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("task_id", _TaskId, ForeignKey("head.task_id"), nullable=False),
+    # NULL where there is no key: any number of those may stand in a unique column.
+    Column("key", String, unique=True),
+    Column("type", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("consumed_seq", BigInteger),
+)
+Index("inbox_by_task", inbox.c.task_id, inbox.c.consumed_seq, inbox.c.number)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("task_id", _TaskId, ForeignKey("head.task_id"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("type", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+payload = Table(
+    "payload",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
