@@ -2,7 +2,7 @@
 
 import pytest
 
-from coordinator.core.model import AgentRef, Limits, PartRef
+from coordinator.core.model import AgentRef, Limits
 from coordinator.errors import RequestRefused
 from coordinator.planning import AgentCandidate, Narrowed, PlanFile, resolve
 
@@ -67,10 +67,9 @@ def test_more_successes_than_agents_can_never_be_met_and_are_refused():
         resolve(plan({"skill": "review"}, barrier={"need": 3}), AGENTS)
 
 
-def test_every_branch_receives_the_parts_of_the_message():
-    parts = [PartRef("digest", 3)]
-    stage = resolve(plan({"skill": "review"}), AGENTS, parts).stages[0]
-    assert [sub_task.parts for sub_task in stage.sub_tasks] == [tuple(parts)] * 2
+def test_branches_take_the_parts_of_the_message_which_are_not_repeated_for_each():
+    stage = resolve(plan({"skill": "review"}), AGENTS).stages[0]
+    assert [sub_task.parts for sub_task in stage.sub_tasks] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -83,4 +82,4 @@ def test_every_branch_receives_the_parts_of_the_message():
 )
 def test_a_client_narrows_limits_and_never_widens_them(asked, applied):
     file = plan({"skill": "review"}, limits={"concurrency": 10, "branch_timeout": "30s"})
-    assert resolve(file, AGENTS, (), Narrowed(asked)).stages[0].limits == applied
+    assert resolve(file, AGENTS, Narrowed(asked)).stages[0].limits == applied
