@@ -1,0 +1,1 @@
+"""The five analysers, one module each, all with the same shape: sources in, remarks out."""

@@ -1,0 +1,100 @@
+"""One reviewer as an ASGI application, put together from the SDK's parts.
+
+Everything a process needs is made here and closed here; nothing exists at import time.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes, create_rest_routes
+from a2a.types.a2a_pb2 import AgentCard
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from specialist_agents.cards import CARDS, SCHEMA
+from specialist_agents.documents import FindingsDocuments
+from specialist_agents.executor import ReviewExecutor
+from specialist_agents.premises import premises
+from specialist_agents.requests import ReviewRequests
+from specialist_agents.reviewers import REVIEWERS
+from specialist_agents.store import BoundedTaskStore
+from specialist_agents.workshop import WORKER, Limits, Workshop
+
+#: The largest allowed input in base64, with names and JSON around it.
+MAX_BODY_BYTES = 128 << 20
+
+
+class BodyLimit:
+    """Refuses request bodies that are too large, before they are read as a whole."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, counting what it brings."""
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_bytes:
+                raise HTTPException(413, f"the request is larger than {self._max_bytes} bytes")
+            return message
+
+        await self._app(scope, counted, send)
+
+
+def create_app(
+    card: AgentCard,
+    *,
+    limits: Limits | None = None,
+    schema: Path = CARDS / SCHEMA,
+    worker: Sequence[str] = WORKER,
+    folder: Path | None = None,
+) -> Starlette:
+    """Return the application that serves the reviewer the card describes.
+
+    Reviews happen below *folder*, by default the system's temporary one; *worker* is the command
+    that does one, given the path of its job.
+    """
+    allowed = limits or Limits()
+    workshop = Workshop(allowed, worker)
+    executor = ReviewExecutor(card.name, workshop, FindingsDocuments(schema), allowed.concurrent)
+    handler = ReviewRequests(executor, BoundedTaskStore(), card)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        with premises(folder) as place, workshop.at(place):
+            try:
+                yield
+            finally:
+                await handler.aclose()
+
+    return Starlette(
+        routes=_routes(handler, card),
+        middleware=[Middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)],
+        lifespan=lifespan,
+    )
+
+
+def _routes(handler: ReviewRequests, card: AgentCard) -> list[BaseRoute]:
+    reviewer = REVIEWERS[card.name]
+    answer = {"status": "ok", "agent": card.name, "tool": reviewer.distribution, "version": reviewer.version()}
+
+    async def health(_: Request) -> JSONResponse:
+        return JSONResponse(answer)
+
+    return [
+        Route("/healthz", health),
+        *create_agent_card_routes(card),
+        *create_jsonrpc_routes(handler, "/", enable_v0_3_compat=True),
+        *create_rest_routes(handler),
+    ]

@@ -1,0 +1,32 @@
+"""From the child's documents to parts of an artifact, each checked against the published schema.
+
+What does not match is never sent: a reader may trust the schema.
+"""
+
+import json
+from pathlib import Path
+
+import jsonschema_rs
+from a2a.types.a2a_pb2 import Part
+from google.protobuf.json_format import ParseDict
+from google.protobuf.struct_pb2 import Value
+
+from specialist_agents.workshop import ReviewFailure
+
+
+class FindingsDocuments:
+    """Reads documents of findings and turns them into data parts."""
+
+    def __init__(self, schema: Path) -> None:
+        self._validator = jsonschema_rs.validator_for(json.loads(schema.read_text("utf-8")))
+
+    def part(self, path: Path) -> tuple[Part, int]:
+        """Return one document as a data part, with the number of its findings."""
+        document = json.loads(path.read_bytes())
+        try:
+            self._validator.validate(document)
+        except jsonschema_rs.ValidationError as error:
+            place = "/".join(str(step) for step in error.instance_path)
+            raise ReviewFailure(f"the findings do not match their schema at {place!r}: {error.message}") from error
+        part = Part(data=ParseDict(document, Value()), media_type="application/json")
+        return part, len(document["findings"])

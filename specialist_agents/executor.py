@@ -1,0 +1,121 @@
+"""One review as an A2A task: accepted, working, findings, completed; or rejected, failed, canceled.
+
+It publishes events and nothing else. The work is the workshop's; what a message must look like was
+judged before the task existed.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from a2a.server.agent_execution import AgentExecutor, RequestContext
+from a2a.server.events import EventQueue
+from a2a.server.tasks import TaskUpdater
+from a2a.types.a2a_pb2 import Message, Part, Task, TaskState, TaskStatus
+from google.protobuf.timestamp_pb2 import Timestamp
+from typing_extensions import override
+
+from specialist_agents.documents import FindingsDocuments
+from specialist_agents.intake import MEDIA_TYPE, SourceFile, files_of
+from specialist_agents.workshop import ReviewFailure, Workshop
+
+ARTIFACT = "findings"
+
+logger = logging.getLogger(__name__)
+
+
+class ReviewExecutor(AgentExecutor):
+    """Runs reviews for one agent, a few at a time."""
+
+    def __init__(self, agent: str, workshop: Workshop, documents: FindingsDocuments, concurrent: int) -> None:
+        self._agent = agent
+        self._workshop = workshop
+        self._documents = documents
+        self._slots = asyncio.Semaphore(concurrent)
+
+    @override
+    async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
+        """Review the message's files."""
+        message = context.message or Message()
+        updater = TaskUpdater(event_queue, context.task_id or "", context.context_id or "")
+        files = files_of(message)
+        if context.current_task is None:
+            await event_queue.enqueue_event(_accepted(context, message, files))
+        if not files:
+            await updater.reject(_says(updater, f"nothing to review: no file of media type {MEDIA_TYPE}"))
+            return
+        try:
+            async with self._slots:
+                summary = await self._review(updater, files)
+        except ReviewFailure as failure:
+            logger.warning("review failed", extra={"task": updater.task_id, "reason": str(failure)})
+            await updater.failed(_says(updater, str(failure)))
+        else:
+            await updater.complete(_says(updater, summary))
+
+    @override
+    async def cancel(self, context: RequestContext, event_queue: EventQueue) -> None:
+        """Say that the review is canceled; the SDK then cancels `execute`, which ends the child."""
+        updater = TaskUpdater(event_queue, context.task_id or "", context.context_id or "")
+        await updater.cancel(_says(updater, "canceled"))
+
+    async def _review(self, updater: TaskUpdater, files: Sequence[SourceFile]) -> str:
+        async def progress(text: str) -> None:
+            await updater.start_work(_says(updater, text))
+
+        async with self._workshop.review(self._agent, files, progress) as documents:
+            found = await self._publish(updater, documents)
+        summary = f"{_count(found, 'finding')} in {_count(len(files), 'file')}"
+        logger.info("review done", extra={"task": updater.task_id, "findings": found, "files": len(files)})
+        return summary
+
+    async def _publish(self, updater: TaskUpdater, documents: Sequence[Path]) -> int:
+        """Send the findings, one document a chunk, and return how many they are.
+
+        All documents are checked before the first is sent: half an artifact would look like a
+        whole one to a reader that joined late.
+        """
+        parts = [await asyncio.to_thread(self._documents.part, path) for path in documents]
+        for number, (part, _) in enumerate(parts):
+            await updater.add_artifact(
+                [part],
+                artifact_id=ARTIFACT,
+                name=ARTIFACT,
+                append=number > 0,
+                last_chunk=number == len(parts) - 1,
+            )
+        return sum(count for _, count in parts)
+
+
+def _accepted(context: RequestContext, message: Message, files: Sequence[SourceFile]) -> Task:
+    """Return the new task. Its history keeps the message without the files' contents.
+
+    The message's id stays, so that a sender in doubt finds the task; the contents would otherwise
+    be stored, copied and sent back with every answer.
+    """
+    kept = Message(
+        message_id=message.message_id,
+        role=message.role,
+        task_id=context.task_id,
+        context_id=context.context_id,
+        extensions=message.extensions,
+        reference_task_ids=message.reference_task_ids,
+    )
+    if message.HasField("metadata"):
+        kept.metadata.CopyFrom(message.metadata)
+    size = sum(len(file.content) for file in files)
+    kept.parts.extend(part for part in message.parts if part.HasField("text") and not part.filename)
+    kept.parts.append(Part(text=f"{_count(len(files), 'file')}, {size} bytes, not kept here"))
+    now = Timestamp()
+    now.GetCurrentTime()
+    status = TaskStatus(state=TaskState.TASK_STATE_SUBMITTED, timestamp=now)
+    return Task(id=context.task_id, context_id=context.context_id, status=status, history=[kept])
+
+
+def _says(updater: TaskUpdater, text: str) -> Message:
+    return updater.new_agent_message([Part(text=text)])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,116 @@
+"""What a message must hold to be reviewed: Python files with usable names, and not too many.
+
+A message is judged before a task exists, so a wrong one leaves nothing behind and its sender is
+told which part is wrong. Nothing is fetched, decoded or parsed here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from a2a.types.a2a_pb2 import Message, Part
+from a2a.utils.errors import A2AError, ContentTypeNotSupportedError, InvalidParamsError
+
+MEDIA_TYPE = "text/x-python"
+SUFFIXES = (".py", ".pyi")
+
+MAX_FILES = 5_000
+MAX_BYTES = 64 << 20
+MAX_NAME_BYTES = 1_000
+MAX_COMPONENT_BYTES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file as it was sent."""
+
+    name: str
+    content: bytes
+
+
+def files_of(message: Message) -> list[SourceFile]:
+    """Return the message's files; raises the protocol's own error that names the offending part."""
+    files: list[SourceFile] = []
+    fields: list[str] = []
+    for field, file in _files(message):
+        fields.append(field)
+        files.append(file)
+    _refuse_excess(files)
+    _refuse_clashes(files, fields)
+    return files
+
+
+def complaint_about(name: str) -> str | None:
+    """Say what is wrong with a file's name, or nothing."""
+    path = PurePosixPath(name)
+    complaints = (
+        (not name, "is empty"),
+        (not name.isprintable(), "holds characters that cannot be printed"),
+        ("\\" in name or ":" in name, "holds a backslash or a colon"),
+        (path.is_absolute(), "is absolute"),
+        (".." in path.parts, "leaves its folder"),
+        (str(path) != name, "is not in its shortest form"),
+        (path.suffix not in SUFFIXES, f"ends neither in {' nor in '.join(SUFFIXES)}"),
+        (len(name.encode()) > MAX_NAME_BYTES, f"is longer than {MAX_NAME_BYTES} bytes"),
+        (any(len(part.encode()) > MAX_COMPONENT_BYTES for part in path.parts), "has too long a component"),
+    )
+    return next((text for applies, text in complaints if applies), None)
+
+
+def _files(message: Message) -> Iterator[tuple[str, SourceFile]]:
+    for number, part in enumerate(message.parts):
+        field = f"message.parts[{number}]"
+        if _is_instruction(part, field):
+            continue
+        _refuse_kind(part, field)
+        if complaint := complaint_about(part.filename):
+            raise _invalid(f"{field}.filename", f"the file name {part.filename!r} {complaint}")
+        content = part.raw if part.WhichOneof("content") == "raw" else part.text.encode()
+        yield field, SourceFile(part.filename, content)
+
+
+def _is_instruction(part: Part, field: str) -> bool:
+    """Say whether a part is text to a human's or a model's attention; a tool has no use for it."""
+    if part.WhichOneof("content") != "text" or part.filename:
+        return False
+    if _essence(part) == MEDIA_TYPE:
+        raise _invalid(f"{field}.filename", "a Python file needs a file name")
+    return True
+
+
+def _refuse_kind(part: Part, field: str) -> None:
+    content = part.WhichOneof("content")
+    if content not in {"raw", "text"}:
+        what = {"url": "a URL, which we do not fetch", "data": "data"}.get(content or "", "nothing")
+        raise ContentTypeNotSupportedError(f"{field} holds {what}; send files as raw or text", {"field": field})
+    if _essence(part) != MEDIA_TYPE:
+        message = f"{field} ({part.filename!r}) has media type {part.media_type!r}; only {MEDIA_TYPE} is reviewed"
+        raise ContentTypeNotSupportedError(message, {"field": field})
+
+
+def _essence(part: Part) -> str:
+    return part.media_type.partition(";")[0].strip().lower()
+
+
+def _refuse_excess(files: list[SourceFile]) -> None:
+    if len(files) > MAX_FILES:
+        raise _invalid("message.parts", f"{len(files)} files; the limit is {MAX_FILES}")
+    total = sum(len(file.content) for file in files)
+    if total > MAX_BYTES:
+        raise _invalid("message.parts", f"{total} bytes in all; the limit is {MAX_BYTES}")
+
+
+def _refuse_clashes(files: list[SourceFile], fields: list[str]) -> None:
+    """Refuse two files of one name, and a file that is also a folder."""
+    folders = {str(parent) for file in files for parent in PurePosixPath(file.name).parents}
+    seen: set[str] = set()
+    for field, file in zip(fields, files, strict=True):
+        if file.name in seen:
+            raise _invalid(f"{field}.filename", f"the file name {file.name!r} appears twice")
+        if file.name in folders:
+            raise _invalid(f"{field}.filename", f"the file name {file.name!r} is also a folder's")
+        seen.add(file.name)
+
+
+def _invalid(field: str, message: str) -> A2AError:
+    return InvalidParamsError(f"{field}: {message}", {"errors": [{"field": field, "message": message}]})
