@@ -1,0 +1,120 @@
+"""Carries one message out: sends it, stays with the task, shows it, cancels it on Ctrl-C.
+
+What the result looks like is for `report.py`; how the connection is kept is for `follow.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from a2a.types.a2a_pb2 import SendMessageRequest, StreamResponse
+from rich.text import Text
+
+from coordinator.cli.client import Connection, Target, connect
+from coordinator.cli.exits import ExitCode, Stop
+from coordinator.cli.follow import attached, follow, sending
+from coordinator.cli.live import display
+from coordinator.cli.report import report_lines, report_of, run_lines, without_report
+from coordinator.cli.tables import artifact_lines, state_words
+from coordinator.cli.terminal import note, printable, printable_lines, say, say_json
+from coordinator.cli.view import TaskView
+from coordinator.core.model import TaskState
+
+CANCEL_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a result is printed."""
+
+    as_json: bool = False
+    top: int | None = 20  #: findings of a report, lines of other data; None: all
+
+
+async def carried_out(target: Target, request: SendMessageRequest) -> TaskView:
+    """Send and stay until the task is settled; canceled from outside, cancel the task too."""
+    view = TaskView()
+    async with connect(target) as connection:
+        try:
+            await _watched(connection, connection.send(request), view)
+        except asyncio.CancelledError:
+            await _cancel(connection, view)
+            raise
+    return view
+
+
+async def watched(target: Target, find: Callable[[Connection], Any], told: str) -> TaskView:
+    """Stay with a task somebody else started; leaving does not cancel it."""
+    view = TaskView()
+    async with connect(target) as connection:
+        view.apply(StreamResponse(task=await find(connection)))
+        if view.is_settled:
+            return view
+        try:
+            await _watched(connection, attached(connection, view.task.id), view)
+        except asyncio.CancelledError:
+            note(Text(told))
+            raise
+    return view
+
+
+async def handed_over(target: Target, request: SendMessageRequest) -> TaskView:
+    """Send and return once the coordinator has a task."""
+    view = TaskView()
+    async with connect(target) as connection:
+        with sending():
+            view.apply(await connection.hand_over(request))
+    return view
+
+
+async def _watched(connection: Connection, stream: AsyncGenerator[StreamResponse], view: TaskView) -> None:
+    with display() as shown:
+        await follow(connection, stream, view, shown)
+
+
+async def _cancel(connection: Connection, view: TaskView) -> None:
+    """Cancel the task at the coordinator. A second Ctrl-C ends this wait, too."""
+    if not view.task.id:
+        note(Text("interrupted before the coordinator named a task; see: coordinator tasks"))
+        return
+    note(Text(f"canceling task {printable(view.task.id)} (Ctrl-C again leaves at once)"))
+    try:
+        async with asyncio.timeout(CANCEL_S):
+            task = await connection.cancel(view.task.id)
+    except Stop as stop:
+        note(Text(f"it could not be canceled: {printable(stop)}"))
+        return
+    except TimeoutError:
+        note(Text("the coordinator did not confirm it in time"))
+        return
+    view.apply(StreamResponse(task=task))
+    note(Text(f"task {printable(view.task.id)} is {state_words(view.state)}"))
+
+
+def print_result(view: TaskView, form: Form) -> ExitCode:
+    """Print what came out, and return what it means for a script."""
+    if form.as_json:
+        say_json(view.as_json())
+        return view.exit_code
+    _print_words(view)
+    report = report_of(view.artifacts)
+    if report:
+        say(report_lines(report, form.top))
+        say("")
+    if others := without_report(view.artifacts):
+        say(artifact_lines(others, form.top))
+    if view.run:
+        say(run_lines(view.run))
+    return view.exit_code
+
+
+def _print_words(view: TaskView) -> None:
+    """Print the status text where it is the answer: questions, failures, direct messages."""
+    if view.reply is not None:
+        say(Text(printable_lines(view.words)))
+    elif view.state != TaskState.COMPLETED:
+        words = f": {printable_lines(view.words)}" if view.words else ""
+        note(Text(f"task {printable(view.task.id)} is {state_words(view.state)}{words}"))

@@ -1,0 +1,199 @@
+"""The commands that talk to a running coordinator: their options and help, nothing else.
+
+What they do is in `requesting.py` and `asking.py`. Those are imported when a command runs,
+because a2a and httpx cost half a second, and `--help`, completion and `serve` do without them.
+"""
+
+# ruff: noqa: PLC0415 - see above
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coordinator.cli.options import (
+    AllOption,
+    IdArgument,
+    JsonOption,
+    ServerOption,
+    TokenOption,
+    TopOption,
+    target,
+)
+
+PlanOption = Annotated[str | None, typer.Option("--plan", metavar="NAME", help="The plan; see: coordinator plans.")]
+DetachOption = Annotated[bool, typer.Option("--detach", help="Print the task's id and leave it to the coordinator.")]
+
+
+def review(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files or folders with Python code.")],
+    plan: Annotated[
+        str, typer.Option("--plan", metavar="NAME", help="The plan; see: coordinator plans.")
+    ] = "code-review",
+    deadline: Annotated[
+        str | None,
+        typer.Option("--deadline", metavar="TIME", help="For everything: 60s, 10m. Only narrows the plan's."),
+    ] = None,
+    branch_timeout: Annotated[
+        str | None, typer.Option("--branch-timeout", metavar="TIME", help="For each reviewer. Only narrows the plan's.")
+    ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option("--concurrency", min=1, metavar="N", help="How many reviewers work at a time.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent to whom; send nothing.")] = False,
+    detach: DetachOption = False,
+    top: TopOption = 20,
+    show_all: AllOption = False,
+    save: Annotated[Path | None, typer.Option("--save", metavar="FILE", help="Write the report there as JSON.")] = None,
+    as_json: JsonOption = False,
+    server: ServerOption = None,
+    token: TokenOption = None,
+) -> None:
+    """Have Python code reviewed by every reviewer at once.
+
+    Sends the files *.py and *.pyi below each PATH (no hidden folders, caches, environments, build
+    output or symlinks), shows the branches while they work, and prints the merged report: ranked,
+    with votes, and with the source of every finding. Ctrl-C cancels the task; with --detach it goes on.
+
+    Ends with 0 when complete, 3 when some reviewers are missing, 4 when it failed or was canceled,
+    5 when it needs an answer, 2 for wrong usage or when no coordinator answers, 130 after Ctrl-C.
+    """
+    from coordinator.cli import requesting
+    from coordinator.cli.carry import Form
+    from coordinator.cli.message import Parameters, checked_duration
+    from coordinator.cli.running import run
+
+    parameters = Parameters(plan, checked_duration(deadline), checked_duration(branch_timeout), concurrency)
+    order = requesting.Order((), parameters, Form(as_json, None if show_all else top), detach, save)
+    run(requesting.review(target(context, server, token), paths, order, dry_run=dry_run))
+
+
+def send(
+    context: typer.Context,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The text; `-` reads it from standard input.")],
+    file: Annotated[
+        list[Path] | None, typer.Option("--file", metavar="FILE", help="A file to send; repeatable.")
+    ] = None,
+    data: Annotated[str | None, typer.Option("--data", metavar="JSON", help="A JSON value to send.")] = None,
+    plan: PlanOption = None,
+    detach: DetachOption = False,
+    top: TopOption = 20,
+    show_all: AllOption = False,
+    as_json: JsonOption = False,
+    server: ServerOption = None,
+    token: TokenOption = None,
+) -> None:
+    """Send a message and print what comes back.
+
+    Ends like `review`.
+    """
+    from coordinator.cli import requesting
+    from coordinator.cli.carry import Form
+    from coordinator.cli.message import Parameters, message_parts
+    from coordinator.cli.running import run
+
+    words = sys.stdin.read() if text == "-" else text
+    parts = message_parts(words, file or [], data)
+    order = requesting.Order(parts, Parameters(plan), Form(as_json, None if show_all else top), detach)
+    run(requesting.carry(target(context, server, token), order))
+
+
+def agents(
+    context: typer.Context, as_json: JsonOption = False, server: ServerOption = None, token: TokenOption = None
+) -> None:
+    """Show the specialists the coordinator knows, and whether they answer."""
+    from coordinator.cli import asking
+    from coordinator.cli.carry import Form
+    from coordinator.cli.running import run
+
+    run(asking.agents(target(context, server, token), Form(as_json)))
+
+
+def plans(
+    context: typer.Context, as_json: JsonOption = False, server: ServerOption = None, token: TokenOption = None
+) -> None:
+    """Show the plans the coordinator offers."""
+    from coordinator.cli import asking
+    from coordinator.cli.carry import Form
+    from coordinator.cli.running import run
+
+    run(asking.plans(target(context, server, token), Form(as_json)))
+
+
+def tasks(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="How many, the newest first.")] = 20,
+    state: Annotated[
+        str | None, typer.Option("--state", metavar="STATE", help="Only these: working, completed, failed, canceled, …")
+    ] = None,
+    as_json: JsonOption = False,
+    server: ServerOption = None,
+    token: TokenOption = None,
+) -> None:
+    """Show the newest tasks."""
+    from coordinator.cli import asking
+    from coordinator.cli.carry import Form
+    from coordinator.cli.running import run
+
+    run(asking.tasks(target(context, server, token), Form(as_json), state, limit))
+
+
+def show(
+    context: typer.Context,
+    task: IdArgument,
+    report: Annotated[bool, typer.Option("--report", help="Print the report instead.")] = False,
+    top: TopOption = 20,
+    show_all: AllOption = False,
+    as_json: JsonOption = False,
+    server: ServerOption = None,
+    token: TokenOption = None,
+) -> None:
+    """Show one task: its state, its branches, what it cost, its artifacts.
+
+    Ends with 0 whatever the task's state is; `watch` tells it by the exit code.
+    """
+    from coordinator.cli import asking
+    from coordinator.cli.carry import Form
+    from coordinator.cli.running import run
+
+    form = Form(as_json, None if show_all else top)
+    run(asking.show(target(context, server, token), task, form, report=report))
+
+
+def watch(
+    context: typer.Context,
+    task: IdArgument,
+    top: TopOption = 20,
+    show_all: AllOption = False,
+    as_json: JsonOption = False,
+    server: ServerOption = None,
+    token: TokenOption = None,
+) -> None:
+    """Follow a task until it ends, and print what came out. Ctrl-C leaves it running.
+
+    Ends like `review`.
+    """
+    from coordinator.cli import asking
+    from coordinator.cli.carry import Form
+    from coordinator.cli.running import run
+
+    run(asking.watch(target(context, server, token), task, Form(as_json, None if show_all else top)))
+
+
+def cancel(
+    context: typer.Context,
+    task: IdArgument,
+    as_json: JsonOption = False,
+    server: ServerOption = None,
+    token: TokenOption = None,
+) -> None:
+    """Cancel a task."""
+    from coordinator.cli import asking
+    from coordinator.cli.carry import Form
+    from coordinator.cli.running import run
+
+    run(asking.cancel(target(context, server, token), task, Form(as_json)))

@@ -1,0 +1,49 @@
+"""The options several commands share, declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:  # the client is imported when a command runs, see `client_commands.py`
+    from coordinator.cli.client import Target
+
+SERVER = "COORDINATOR_URL"
+TOKEN = "COORDINATOR_TOKEN"  # noqa: S105 - the name of a variable, not a secret
+DEFAULT_SERVER = "http://127.0.0.1:8420"
+
+ServerOption = Annotated[
+    str | None,
+    typer.Option("--server", metavar="URL", help=f"The coordinator to ask; else ${SERVER}, else {DEFAULT_SERVER}."),
+]
+TokenOption = Annotated[
+    str | None,
+    typer.Option(
+        "--token", metavar="TOKEN", help=f"The bearer token; better given as ${TOKEN}, which no process list shows."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
+TopOption = Annotated[
+    int, typer.Option("--top", min=0, metavar="N", help="How many findings to print, or lines of other data.")
+]
+AllOption = Annotated[bool, typer.Option("--all", help="Print every finding, and all of other data.")]
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The task's id, or its beginning.")]
+ConfigOption = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The configuration, a YAML file.")]
+DbOption = Annotated[
+    str | None, typer.Option("--db", metavar="PATH", help="The database, a SQLite file; `memory` keeps nothing.")
+]
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a help text; the empty lines keep each example on a line of its own."""
+    return "\n\n".join(["Examples:", *(f"  {line}" for line in lines)])
+
+
+def target(context: typer.Context, server: str | None, token: str | None) -> Target:
+    """Return the coordinator to talk to: an option after the command, before it, or the environment."""
+    from coordinator.cli.client import Target  # noqa: PLC0415 - see above
+
+    given: dict[str, str | None] = context.obj
+    return Target.of(server or given["server"] or DEFAULT_SERVER, token or given["token"])

@@ -1,0 +1,95 @@
+"""What `review` and `send` do, once their options are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from a2a.types.a2a_pb2 import Part
+from rich.text import Text
+
+from coordinator.cli.carry import Form, carried_out, handed_over, print_result
+from coordinator.cli.client import Target, connect
+from coordinator.cli.exits import ExitCode, Stop
+from coordinator.cli.message import Parameters, request, source_parts
+from coordinator.cli.pack import Packed, pack
+from coordinator.cli.report import report_of
+from coordinator.cli.tables import branches_table
+from coordinator.cli.terminal import note, plural, printable, say, say_json, size
+from coordinator.cli.view import TaskView
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A message and what to do about its task."""
+
+    parts: Sequence[Part]
+    parameters: Parameters
+    form: Form = field(default_factory=Form)
+    detach: bool = False
+    save: Path | None = None
+
+
+async def review(target: Target, paths: Sequence[Path], order: Order, *, dry_run: bool = False) -> ExitCode:
+    """Have the Python files below *paths* reviewed."""
+    files = pack(paths)
+    if dry_run:
+        return await _dry_run(target, files, order)
+    note(Text(f"{plural(len(files), 'file')}, {size(_bytes(files))}"))
+    return await carry(target, Order(source_parts(files), order.parameters, order.form, order.detach, order.save))
+
+
+async def carry(target: Target, order: Order) -> ExitCode:
+    """Send the message, and stay with its task unless detached."""
+    _check_place(order.save)
+    message = request(order.parts, order.parameters, detach=order.detach)
+    if order.detach:
+        return _print_handed_over(await handed_over(target, message), order.form)
+    view = await carried_out(target, message)
+    code = print_result(view, order.form)
+    if order.save:
+        save(order.save, view)
+    return code
+
+
+def _print_handed_over(view: TaskView, form: Form) -> ExitCode:
+    if form.as_json or view.reply is not None:
+        return print_result(view, form)
+    say(Text(printable(view.task.id)))
+    note(Text(f"it goes on without you: coordinator watch {printable(view.task.id)}"))
+    return view.exit_code
+
+
+async def _dry_run(target: Target, files: Sequence[Packed], order: Order) -> ExitCode:
+    async with connect(target) as connection:
+        plan = await connection.resolve(order.parameters.plan or "", order.parameters.limits())
+    if order.form.as_json:
+        say_json({**plan, "files": len(files), "bytes": _bytes(files)})
+        return ExitCode.OK
+    branches = plan.get("branches", [])
+    say(branches_table(branches))
+    say(Text(f"would send {plural(len(files), 'file')}, {size(_bytes(files))}, to {plural(len(branches), 'branch')}"))
+    return ExitCode.OK
+
+
+def _bytes(files: Sequence[Packed]) -> int:
+    return sum(len(file.content) for file in files)
+
+
+def _check_place(path: Path | None) -> None:
+    """Raise `Stop` before anything is sent if the result could not be kept."""
+    if path and (path.is_dir() or not path.absolute().parent.is_dir()):
+        raise Stop(f"{path} cannot be written: it is a folder, or its folder does not exist")
+
+
+def save(path: Path, view: TaskView) -> None:
+    """Write the report, or the artifacts where there is no report."""
+    report = report_of(view.artifacts)
+    document = report.as_json() if report else {"artifacts": view.artifacts}
+    try:
+        path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise Stop(f"{path} cannot be written: {error.strerror}") from error
+    note(Text(f"written to {path}"))

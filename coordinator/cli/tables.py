@@ -1,0 +1,178 @@
+"""What the coordinator knows, as tables: agents, plans, tasks, one task, its artifacts.
+
+Pure like `report.py`: JSON in, rich renderables out.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from coordinator.cli.terminal import duration, plural, printable, printable_lines, size
+from coordinator.core.extension import RUN
+
+Json = Mapping[str, Any]
+
+STATE_STYLES: Mapping[str, str] = {
+    "completed": "green",
+    "failed": "red",
+    "rejected": "red",
+    "canceled": "yellow",
+    "input required": "magenta",
+    "auth required": "magenta",
+}
+
+
+def state_words(state: str) -> str:
+    """Return a task's state as people say it: `input required`."""
+    return printable(state).removeprefix("TASK_STATE_").lower().replace("_", " ")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def agents_table(agents: Iterable[Json]) -> Table:
+    """Return who is known, whether they answer, and what they can do."""
+    table = _table("agent", "reachable", "skills", "url", "error")
+    for agent in agents:
+        answer = ("yes", "green") if agent.get("reachable") else ("no", "red")
+        table.add_row(
+            Text(printable(agent.get("name", ""))),
+            Text(*answer),
+            Text(", ".join(printable(skill.get("id", "")) for skill in agent.get("skills", []))),
+            Text(printable(agent.get("url", ""))),
+            Text(printable(agent.get("error") or ""), style="red"),
+        )
+    return table
+
+
+def plans_table(plans: Iterable[Json]) -> Table:
+    """Return which plans there are and how each waits and merges."""
+    table = _table("plan", "to", "need", "release", "merge", "description")
+    for plan in plans:
+        stage: Json = next(iter(plan.get("stages", [])), {})
+        name = printable(plan.get("name", ""))
+        table.add_row(
+            Text(f"{name} (default)" if plan.get("default") else name),
+            Text(_to_words(stage.get("to"))),
+            Text(printable(stage.get("need", ""))),
+            Text(printable(stage.get("release", ""))),
+            Text(printable(stage.get("merge", ""))),
+            Text(printable(plan.get("description", ""))),
+        )
+    return table
+
+
+def _to_words(to: Any) -> str:
+    if not isinstance(to, Mapping):
+        return printable(to or "")
+    told = {key: ", ".join(map(str, value)) if isinstance(value, list) else value for key, value in to.items()}
+    return printable("; ".join(f"{key} {value}" for key, value in told.items() if value))
+
+
+def tasks_table(tasks: Iterable[Json]) -> Table:
+    """Return the tasks, one line each."""
+    table = _table("task", "state", "verdict", "plan", "took", "last change")
+    for task in tasks:
+        run = task.get("metadata", {}).get(RUN, {})
+        state = state_words(task.get("status", {}).get("state", ""))
+        table.add_row(
+            Text(printable(task.get("id", ""))),
+            Text(state, style=STATE_STYLES.get(state, "")),
+            Text(printable(run.get("verdict", ""))),
+            Text(printable(run.get("plan", ""))),
+            Text(duration(run["wallSeconds"]) if "wallSeconds" in run else ""),
+            Text(local_time(task.get("status", {}).get("timestamp"))),
+        )
+    return table
+
+
+def local_time(timestamp: str | None) -> str:
+    """Return an instant of the protocol as the reader's clock shows it."""
+    if not timestamp:
+        return ""
+    try:
+        return f"{datetime.fromisoformat(timestamp).astimezone():%Y-%m-%d %H:%M:%S}"
+    except ValueError:
+        return printable(timestamp)
+
+
+def branches_table(branches: Iterable[Json]) -> Table:
+    """Return which branches a plan would have."""
+    table = _table("branch", "agent", "url")
+    for branch in branches:
+        table.add_row(*(Text(printable(branch.get(name, ""))) for name in ("id", "agent", "url")))
+    return table
+
+
+def task_lines(task: Json, words: str) -> Group:
+    """Return what a task is, without its artifacts and its run."""
+    status = task.get("status", {})
+    state = state_words(status.get("state", ""))
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row("task", Text(printable(task.get("id", ""))))
+    grid.add_row("context", Text(printable(task.get("contextId", ""))))
+    grid.add_row("state", Text(state, style=STATE_STYLES.get(state, "")))
+    grid.add_row("since", Text(local_time(status.get("timestamp"))))
+    lines: list[RenderableType] = [grid]
+    if words:
+        lines.append(Text(printable_lines(words)))
+    return Group(*lines)
+
+
+def artifacts_table(artifacts: Sequence[Json]) -> Table:
+    """Return the artifacts by name and kind, without their content."""
+    table = _table("artifact", "name", "parts", "description")
+    for artifact in artifacts:
+        kinds = [_kind(part) for part in artifact.get("parts", [])]
+        table.add_row(
+            Text(printable(artifact.get("artifactId", ""))),
+            Text(printable(artifact.get("name", ""))),
+            Text(", ".join(plural(kinds.count(kind), f"{kind} part") for kind in dict.fromkeys(kinds))),
+            Text(printable(artifact.get("description", ""))),
+        )
+    return table
+
+
+def _kind(part: Json) -> str:
+    return next((kind for kind in ("text", "data", "url") if kind in part), "file")
+
+
+def artifact_lines(artifacts: Iterable[Json], most: int | None = None) -> Group:
+    """Return the artifacts with their content, as far as it can be read; *most* bounds the lines of a data part."""
+    lines: list[RenderableType] = []
+    for artifact in artifacts:
+        lines.append(Text(printable(artifact.get("name") or artifact.get("artifactId", "")), style="bold"))
+        if description := artifact.get("description"):
+            lines.append(Text(printable(description), style="dim"))
+        lines += [Padding(Text(_content(part, most)), (0, 0, 0, 2), expand=False) for part in artifact.get("parts", [])]
+    return Group(*lines)
+
+
+def _content(part: Json, most: int | None) -> str:
+    if "text" in part:
+        return printable_lines(part["text"])
+    if "data" in part:
+        return _shortened(json.dumps(part["data"], indent=2).splitlines(), most)
+    name = printable(part.get("filename") or "file")
+    if "url" in part:
+        return f"{name}: {printable(part['url'])}"
+    return f"{name}: {size(len(base64.b64decode(part.get('raw', ''))))}"
+
+
+def _shortened(lines: Sequence[str], most: int | None) -> str:
+    shown = lines if most is None else lines[:most]
+    left = len(lines) - len(shown)
+    return "\n".join([*shown, f"… {plural(left, 'more line')}; --all shows them"] if left else shown)
