@@ -48,6 +48,7 @@ from coordinator.projection import Projection, Renderer
 from coordinator.telemetry import configure_logging
 
 GRACE_S = 5
+KEEP_ALIVE_S = 75  # longer than clients keep idle connections, so none is closed under a request
 
 log = logging.getLogger(__name__)
 
@@ -181,6 +182,7 @@ async def _serve(settings: Settings) -> int:
                 access_log=False,
                 lifespan="off",
                 timeout_graceful_shutdown=GRACE_S,
+                timeout_keep_alive=KEEP_ALIVE_S,
             )
             log.info("listening", extra={"detail": settings.url})
             await _Server(config).serve(sockets=[listener])

@@ -107,7 +107,7 @@ class ReviewRequests(DefaultRequestHandlerV2):
         if active is not None:
             await active.get_task()  # waits until it exists
         elif await self.task_store.get(task_id, context) is None:
-            self._claims.pop(key, None)
+            self._drop(key, task_id)
             return None
         return task_id
 
@@ -126,8 +126,12 @@ class ReviewRequests(DefaultRequestHandlerV2):
             yield
         except A2AError:
             if await self.task_store.get(task_id, context) is None:
-                self._claims.pop(key, None)
+                self._drop(key, task_id)
             raise
+
+    def _drop(self, key: bytes, task_id: str) -> None:
+        if self._claims.get(key) == task_id:  # and not claimed by another send meanwhile
+            del self._claims[key]
 
     async def _settled(self, task_id: str, context: ServerCallContext) -> None:
         with suppress(UnsupportedOperationError):  # it has ended meanwhile

@@ -1,6 +1,7 @@
 """The process around an agent: cards, addresses, the command line, and what it holds on to."""
 
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 from a2a.server.context import ServerCallContext
 from a2a.types.a2a_pb2 import ListTasksRequest, Task, TaskState, TaskStatus
 from starlette.applications import Starlette
@@ -15,8 +17,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from specialist_agents import __main__ as command_line
 from specialist_agents.app import BodyLimit
 from specialist_agents.cards import CARDS, UnknownAgent, address_of, at_address, base_url, card_names, read_card
+from specialist_agents.logs import JsonLines
 from specialist_agents.premises import premises
 from specialist_agents.reviewers import REVIEWERS, Reviewer
 from specialist_agents.server import Address, CannotServe, bound, serve
@@ -184,3 +188,65 @@ async def test_the_store_forgets_what_ended_first_and_nothing_that_is_open(limit
         await store.save(Task(id=str(number), context_id="c", status=status), context)
     listed = await store.list(ListTasksRequest(), context)
     assert [task.id for task in listed.tasks] == [*kept, "0"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "address", "limits"),
+    [
+        ([], Address(), Limits()),
+        (["--host", "::1", "--port", "0"], Address(host="::1", port=0), Limits()),
+        (["--public-url", "https://x/"], Address(public_url="https://x/"), Limits()),
+        (
+            ["--time-limit", "1.5", "--cpu-limit", "2", "--memory-limit", "3", "--concurrency", "4"],
+            Address(),
+            Limits(wall_s=1.5, cpu_s=2, memory_mb=3, concurrent=4),
+        ),
+        (["--findings-limit", "5"], Address(), Limits(max_findings=5)),
+    ],
+)
+def test_the_command_line_says_where_and_within_which_limits(monkeypatch, arguments, address, limits):
+    calls = []
+    monkeypatch.setattr(command_line, "serve", lambda *given: calls.append(given))
+    monkeypatch.setattr(command_line, "log_to_stderr", calls.append)
+    assert command_line.main(["lint", *arguments]) == 0
+    assert calls == ["info", ("lint", address, limits, CARDS)]
+
+
+def test_what_cannot_be_served_is_told_on_standard_error(monkeypatch, capsys):
+    def refuse(*_):
+        raise CannotServe("the cat sits on the port")
+
+    monkeypatch.setattr(command_line, "serve", refuse)
+    monkeypatch.setattr(command_line, "log_to_stderr", lambda _: None)
+    assert command_line.main(["lint"]) == 2
+    assert capsys.readouterr() == ("", "specialist_agents: the cat sits on the port\n")
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [(Address(port=0), r"http://127\.0\.0\.1:\d+"), (Address(port=0, public_url="https://x/y"), "https://x/y")],
+)
+def test_an_agent_is_served_at_the_address_it_logs(monkeypatch, caplog, address, url):
+    served = []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda _, sockets: served.append(sockets))
+    with caplog.at_level("INFO"):
+        serve("lint", address, Limits())
+    assert len(served) == 1
+    assert re.fullmatch(url, caplog.records[-1].url)
+
+
+def test_a_log_line_is_json_with_its_fields_and_its_exception():
+    try:
+        raise ValueError("bad")
+    except ValueError:
+        record = logging.LogRecord("a.b", logging.ERROR, __file__, 1, "it %s", ("broke",), sys.exc_info())
+    record.task, record.created, record.msecs = "t1", 0.0, 7.0
+    line = json.loads(JsonLines().format(record))
+    assert line.pop("exception").endswith("ValueError: bad")
+    assert line == {
+        "time": "1970-01-01T00:00:00.007Z",
+        "level": "error",
+        "logger": "a.b",
+        "event": "it broke",
+        "task": "t1",
+    }
