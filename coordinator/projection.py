@@ -2,16 +2,18 @@
 
 A live task is folded from a cached state, never replayed in full for each read; a closed
 one was stored once. Streams are the differences between one view and the next, in the
-journal's order, the same for every reader (spec 3.5.2).
+journal's order, the same views for every reader (spec 3.5.2).
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from a2a.types import a2a_pb2 as a2a
 
@@ -22,9 +24,10 @@ from coordinator.core.model import Artifact, Message, PartRef
 from coordinator.core.view import TaskView, view_of
 from coordinator.journal import Journal
 from coordinator.journal.codec import decode, decode_view
-from coordinator.wire import Bodies, artifact_out, message_out, state_out, struct_out, timestamp
+from coordinator.wire import Bodies, artifact_out, json_in, message_out, state_out, struct_out, timestamp
 
 MOST_FEEDS = 256
+MOST_TOLD = 64
 PROGRESS_S = 0.25
 RECHECK_S = 5.0
 DEFAULT_HISTORY_BYTES = 256 * 1024
@@ -33,18 +36,21 @@ DEFAULT_HISTORY_BYTES = 256 * 1024
 Event = a2a.Task | a2a.TaskStatusUpdateEvent | a2a.TaskArtifactUpdateEvent
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class _Feed:
-    """One live task, folded as far as anybody has looked."""
+    """One live task, folded as far as anybody has looked, and what its streams tell of it."""
 
     seq: int = 0
     coordination: Coordination | None = None
-    milestones: list[TaskView] = field(default_factory=list)  #: the view at every change of state
     at: float = 0.0
+    told: deque[TaskView] = field(default_factory=lambda: deque(maxlen=MOST_TOLD))
+    told_number: int = 0  #: how many views were ever told; `told` keeps the latest
+    told_seq: int = 0
+    next_progress: float = 0.0  #: on the monotonic clock
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def take(self, seq: int, event: CoreEvent) -> None:
-        """Fold the next entry."""
+        """Fold the next entry; a change of state is told at once."""
         self.seq, self.at = seq, event.at
         if self.coordination is None:
             self.coordination = Coordination.replay([event])
@@ -52,11 +58,37 @@ class _Feed:
         before = self.coordination.state
         self.coordination.receive(event)
         if self.coordination.state is not before:
-            self.milestones.append(view_of(self.coordination, event.at))
+            self._tell(view_of(self.coordination, event.at))
 
     def view(self) -> TaskView | None:
         """Return the task as far as it is folded, None while there is nothing."""
         return view_of(self.coordination, self.at) if self.coordination else None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something happened that no stream has told."""
+        return self.told_seq != self.seq
+
+    def tell_progress(self) -> None:
+        """Tell how far the task is, once for all streams, unless that was told a moment ago."""
+        view = self.view()
+        if view is None or not self.is_behind or time.monotonic() < self.next_progress:
+            return
+        if self.told and self.told[-1].progress == view.progress:
+            self.told_seq = self.seq
+        else:
+            self._tell(view)
+
+    def after(self, number: int) -> list[TaskView]:
+        """Return what was told after the first *number* views, as far as it is still kept."""
+        fresh = min(self.told_number - number, len(self.told))
+        return list(self.told)[len(self.told) - fresh :]
+
+    def _tell(self, view: TaskView) -> None:
+        self.told.append(view)
+        self.told_number += 1
+        self.told_seq = self.seq
+        self.next_progress = time.monotonic() + PROGRESS_S
 
 
 @dataclass(slots=True)
@@ -64,7 +96,8 @@ class Projection:
     """Reads tasks from the journal for all clients of this process."""
 
     journal: Journal
-    _feeds: OrderedDict[str, _Feed] = field(default_factory=OrderedDict)
+    _recent: OrderedDict[str, _Feed] = field(default_factory=OrderedDict)
+    _followed: WeakValueDictionary[str, _Feed] = field(default_factory=WeakValueDictionary)
 
     async def view(self, task_id: str) -> TaskView | None:
         """Return the task as it stands, or None for an unknown one."""
@@ -78,34 +111,33 @@ class Projection:
     async def follow(self, task_id: str, *, with_progress: bool = True) -> AsyncGenerator[TaskView]:
         """Yield the task as it stands, then every change of its state, and progress at most four times a second.
 
-        Ends after a terminal view. A hint that gets lost costs some seconds, never an event.
+        Everybody who follows a task sees the same views, from the moment of joining on; only who lags far behind
+        misses progress. Ends after a terminal view. A hint that gets lost costs some seconds, never an event.
         """
         async with self.journal.subscribe(task_id) as hints:
             feed = self._feed(task_id)
             await self._advance(task_id, feed)
-            seen, number, told = feed.view(), len(feed.milestones), feed.seq
+            seen, number = feed.view(), feed.told_number
             if seen is None:
                 return
             yield seen
-            next_progress = time.monotonic() + PROGRESS_S
             while not seen.state.is_terminal:
-                is_behind = with_progress and feed.seq != told
-                await hints.wait(max(0.0, next_progress - time.monotonic()) if is_behind else RECHECK_S)
+                is_behind = with_progress and feed.is_behind
+                await hints.wait(max(0.0, feed.next_progress - time.monotonic()) if is_behind else RECHECK_S)
                 await self._advance(task_id, feed)
-                for seen in feed.milestones[number:]:
+                if with_progress:
+                    feed.tell_progress()
+                fresh, number = feed.after(number), feed.told_number
+                for seen in fresh:
                     yield seen
-                is_silent = len(feed.milestones) == number
-                number = len(feed.milestones)
-                if with_progress and is_silent and feed.seq != told and time.monotonic() >= next_progress:
-                    told, next_progress = feed.seq, time.monotonic() + PROGRESS_S
-                    if (now := feed.view()) is not None:
-                        yield now
 
     def _feed(self, task_id: str) -> _Feed:
-        feed = self._feeds.setdefault(task_id, _Feed())
-        self._feeds.move_to_end(task_id)
-        while len(self._feeds) > MOST_FEEDS:
-            self._feeds.popitem(last=False)
+        """Return the one feed of a task: as long as anybody follows it, nobody gets another."""
+        feed = self._recent.get(task_id) or self._followed.get(task_id) or _Feed()
+        self._recent[task_id] = self._followed[task_id] = feed
+        self._recent.move_to_end(task_id)
+        while len(self._recent) > MOST_FEEDS:
+            self._recent.popitem(last=False)
         return feed
 
     async def _advance(self, task_id: str, feed: _Feed) -> None:
@@ -135,7 +167,7 @@ class Renderer:
         )
 
     async def changes(self, before: TaskView, after: TaskView) -> Sequence[Event]:
-        """Return what a stream tells between two views: artifacts first, a terminal status last."""
+        """Return what a stream tells when *after* follows *before*: new artifacts first, the status last."""
         told = {artifact.artifact_id for artifact in before.artifacts}
         fresh = [artifact for artifact in after.artifacts if artifact.artifact_id not in told]
         bodies = await self._bodies((), fresh)
@@ -149,9 +181,7 @@ class Renderer:
             )
             for artifact in fresh
         ]
-        if after.state is not before.state or after.progress != before.progress:
-            events.append(_status_update(after))
-        return events
+        return [*events, _status_update(after)]
 
     async def _bodies(self, history: Sequence[Message], artifacts: Sequence[Artifact]) -> Bodies:
         refs = [ref for message in history for ref in message.parts]
@@ -188,13 +218,19 @@ def _status_update(view: TaskView) -> a2a.TaskStatusUpdateEvent:
 def _artifact(artifact: Artifact, bodies: Bodies, view: TaskView) -> a2a.Artifact:
     wire = artifact_out(artifact, bodies)
     if not _takes(view, "application/json"):
-        text = [part for part in wire.parts if part.WhichOneof("content") != "data"]
-        if text:
-            del wire.parts[:]
-            wire.parts.extend(text)
+        readable = [part for part in wire.parts if part.WhichOneof("content") != "data"]
+        # An artifact has at least one part: data that nothing else stands for is shown as it is written.
+        readable = readable or [_as_text(part) for part in wire.parts]
+        del wire.parts[:]
+        wire.parts.extend(readable)
     if any(URI in key for part in wire.parts for key in part.metadata) and URI not in wire.extensions:
         wire.extensions.append(URI)
     return wire
+
+
+def _as_text(part: a2a.Part) -> a2a.Part:
+    text = json.dumps(json_in(part.data), ensure_ascii=False)
+    return a2a.Part(text=text, media_type="text/plain", filename=part.filename, metadata=part.metadata)
 
 
 def _takes(view: TaskView, media_type: str) -> bool:

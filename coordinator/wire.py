@@ -7,6 +7,7 @@ that is journaled holds references. Nothing here decides anything.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, cast
 
@@ -37,9 +38,12 @@ def state_out(state: TaskState) -> a2a.TaskState:
 
 
 def timestamp(at: float) -> Timestamp:
-    """Return an instant as spec 5.6.1 wants it: UTC, milliseconds."""
+    """Return an instant as spec 5.6.1 wants it: UTC, milliseconds.
+
+    Never a later one: clients list tasks from the time they were shown (spec 3.1.4).
+    """
     stamp = Timestamp()
-    stamp.FromMilliseconds(round(at * 1000))
+    stamp.FromMilliseconds(math.floor(at * 1000))
     return stamp
 
 

@@ -16,8 +16,9 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 from typing_extensions import override
 
-PUBLIC = ("/.well-known/agent-card.json", "/healthz", "/readyz")
-"""Ends of paths anybody may read: a client needs the card to learn how to authenticate."""
+PUBLIC = frozenset({"/healthz", "/readyz"})
+CARD = "/.well-known/agent-card.json"
+"""End of the paths of cards: a client needs one to learn how to authenticate."""
 
 
 class TokenBackend(AuthenticationBackend):
@@ -30,7 +31,8 @@ class TokenBackend(AuthenticationBackend):
     @override
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
         """Return the caller; None for what is public. Raises `AuthenticationError`."""
-        if conn.url.path.endswith(PUBLIC):
+        path = conn.scope["path"]  # as the routes see it: `conn.url` is put together with the client's Host header
+        if path in PUBLIC or path.endswith(CARD):
             return None
         scheme, _, token = conn.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":

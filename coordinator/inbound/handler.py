@@ -12,18 +12,15 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from a2a.server.context import ServerCallContext
-from a2a.server.request_handlers.request_handler import RequestHandler, validate_request_params
+from a2a.server.request_handlers.request_handler import validate_request_params
 from a2a.server.routes import DefaultServerCallContextBuilder
 from a2a.types import a2a_pb2 as a2a
 from a2a.utils.errors import (
-    ExtendedAgentCardNotConfiguredError,
-    InvalidParamsError,
     PushNotificationNotSupportedError,
     TaskNotCancelableError,
     TaskNotFoundError,
     UnsupportedOperationError,
 )
-from a2a.utils.task import validate_history_length, validate_page_size
 from starlette.requests import Request
 from typing_extensions import override
 
@@ -35,6 +32,7 @@ from coordinator.drivers import Driver
 from coordinator.errors import BadPageToken, RequestRefused, TaskClosed
 from coordinator.inbound.edge import ACTIVATED
 from coordinator.inbound.intake import Caller, Intake
+from coordinator.inbound.refusals import HistoryLength, NotOffered, check_history_length, check_page_size, invalid
 from coordinator.journal import Head, Journal, Scope, TaskFilter
 from coordinator.journal.codec import encode
 from coordinator.projection import Event, Projection, Renderer
@@ -60,7 +58,7 @@ class CallContexts(DefaultServerCallContextBuilder):
 
 
 @dataclass(slots=True)
-class TaskService(RequestHandler):
+class TaskService(NotOffered):
     """Serves tasks to clients, each only its own (spec 13.1)."""
 
     intake: Intake
@@ -106,7 +104,7 @@ class TaskService(RequestHandler):
     @validate_request_params
     async def on_get_task(self, params: a2a.GetTaskRequest, context: ServerCallContext) -> a2a.Task:
         """Return the task (spec 3.1.3)."""
-        validate_history_length(params)
+        check_history_length(params)
         head = await self._head(params.id, params, context)
         return await self.renderer.task(await self._view(head.task_id), history_length=_history_length(params))
 
@@ -114,9 +112,8 @@ class TaskService(RequestHandler):
     @validate_request_params
     async def on_list_tasks(self, params: a2a.ListTasksRequest, context: ServerCallContext) -> a2a.ListTasksResponse:
         """Return a page of the caller's tasks, the latest status first (spec 3.1.4)."""
-        validate_history_length(params)
-        if params.HasField("page_size"):
-            validate_page_size(params.page_size)
+        check_history_length(params)
+        check_page_size(params)
         state = state_in(params.status)
         after = params.status_timestamp_after
         query = TaskFilter(
@@ -129,7 +126,7 @@ class TaskService(RequestHandler):
         try:
             page = await self.journal.tasks(self._scope(params, context), query)
         except BadPageToken as error:
-            raise _invalid("page_token", str(error)) from error
+            raise invalid("page_token", str(error)) from error
         tasks = [
             await self.renderer.task(
                 await self._view(head.task_id),
@@ -164,7 +161,7 @@ class TaskService(RequestHandler):
         return await self.renderer.task(view, history_length=None)
 
     async def _accept(self, params: a2a.SendMessageRequest, context: ServerCallContext) -> str:
-        validate_history_length(params.configuration)
+        check_history_length(params.configuration, "configuration.")
         if params.configuration.HasField("task_push_notification_config"):
             raise PushNotificationNotSupportedError
         scope = self._scope(params, context)
@@ -180,7 +177,7 @@ class TaskService(RequestHandler):
         try:
             acceptance = await self.intake.accept(params, caller)
         except RequestRefused as error:
-            raise _invalid(error.field, str(error)) from error
+            raise invalid(error.field, str(error)) from error
         self.driver.wake(acceptance.task_id)
         return acceptance.task_id
 
@@ -189,7 +186,7 @@ class TaskService(RequestHandler):
         message = params.message
         head = await self._head(message.task_id, params, context)
         if message.context_id and message.context_id != head.context_id:
-            raise _invalid("message.context_id", f"task {head.task_id} belongs to another context")
+            raise invalid("message.context_id", f"task {head.task_id} belongs to another context")
         state = TaskState(head.state)
         what = f"is over ({state})" if state.is_terminal else "asks nothing; it goes on by itself"
         raise UnsupportedOperationError(f"task {head.task_id} {what}: start a new task instead")
@@ -229,8 +226,9 @@ class TaskService(RequestHandler):
 
     async def _head(self, task_id: str, params: object, context: ServerCallContext) -> Head:
         """Return the head of a task of this caller; foreign and unknown ones are told alike (spec 13.1)."""
+        scope = self._scope(params, context)  # first: a wrong tenant must not tell whether the task exists
         head = await self.journal.head(task_id)
-        if head is None or head.scope != self._scope(params, context):
+        if head is None or head.scope != scope:
             raise TaskNotFoundError(f"there is no task {task_id}")
         return head
 
@@ -239,55 +237,11 @@ class TaskService(RequestHandler):
         named = {getattr(params, "tenant", ""), context.tenant, context.state.get(PLAN, "")} - {""}
         unknown = sorted(named - set(self.plans))
         if unknown:
-            raise _invalid("tenant", f"there is no plan {unknown[0]!r}; there are: {', '.join(sorted(self.plans))}")
+            raise invalid("tenant", f"there is no plan {unknown[0]!r}; there are: {', '.join(sorted(self.plans))}")
         if len(named) > 1:
-            raise _invalid("tenant", f"the request names different plans: {', '.join(sorted(named))}")
+            raise invalid("tenant", f"the request names different plans: {', '.join(sorted(named))}")
         return Scope(owner=context.user.user_name, tenant=next(iter(named), ""))
 
-    # Push notifications are not offered: the card says so (spec 3.3.4).
 
-    @override
-    async def on_create_task_push_notification_config(
-        self, params: a2a.TaskPushNotificationConfig, context: ServerCallContext
-    ) -> a2a.TaskPushNotificationConfig:
-        """Refuse."""
-        raise PushNotificationNotSupportedError
-
-    @override
-    async def on_get_task_push_notification_config(
-        self, params: a2a.GetTaskPushNotificationConfigRequest, context: ServerCallContext
-    ) -> a2a.TaskPushNotificationConfig:
-        """Refuse."""
-        raise PushNotificationNotSupportedError
-
-    @override
-    async def on_list_task_push_notification_configs(
-        self, params: a2a.ListTaskPushNotificationConfigsRequest, context: ServerCallContext
-    ) -> a2a.ListTaskPushNotificationConfigsResponse:
-        """Refuse."""
-        raise PushNotificationNotSupportedError
-
-    @override
-    async def on_delete_task_push_notification_config(
-        self, params: a2a.DeleteTaskPushNotificationConfigRequest, context: ServerCallContext
-    ) -> None:
-        """Refuse."""
-        raise PushNotificationNotSupportedError
-
-    @override
-    async def on_get_extended_agent_card(
-        self, params: a2a.GetExtendedAgentCardRequest, context: ServerCallContext
-    ) -> a2a.AgentCard:
-        """Refuse: there is one card for everybody."""
-        raise ExtendedAgentCardNotConfiguredError
-
-
-def _invalid(field: str, message: str) -> InvalidParamsError:
-    """Return an error that every binding shows with the field's name (google.rpc.BadRequest)."""
-    return InvalidParamsError(f"{field}: {message}", data={"errors": [{"field": field, "message": message}]})
-
-
-def _history_length(
-    holder: a2a.SendMessageConfiguration | a2a.GetTaskRequest | a2a.ListTasksRequest,
-) -> int | None:
+def _history_length(holder: HistoryLength) -> int | None:
     return holder.history_length if holder.HasField("history_length") else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from coordinator.directory import Directory
 from coordinator.errors import RequestRefused
 from coordinator.inbound.cards import plan_card
 from coordinator.journal import Acceptance, Journal, NewTask, Scope
-from coordinator.journal.codec import encode
+from coordinator.journal.codec import decode_all, encode
 from coordinator.planning import Narrowed, PlanFile, resolve
 from coordinator.wire import json_in, message_in
 
@@ -103,6 +104,7 @@ class Intake:
         """Journal the request as a new task, or return the one it repeats. Raises `RequestRefused`."""
         parameters = parameters_of(request)
         plan = self.choose(parameters.plan, caller.scope.tenant)
+        _check_parts(request.message)
         validate_input_modes(request.message, plan_card(self.settings, plan))
         message, payloads = message_in(request.message)
         resolved = self.resolve(plan, parameters.limits)
@@ -124,25 +126,46 @@ class Intake:
             state=TaskState.SUBMITTED,
             at=now,
         )
-        return await self.journal.accept(
+        acceptance = await self.journal.accept(
             new,
             encode(accepted),
             payloads=payloads,
             key=_key(request, caller),
             window_s=self.settings.deduplication_window,
         )
+        if caller.idempotency_key and not acceptance.created:
+            await self._check_repeats(acceptance.task_id, accepted)
+        return acceptance
+
+    async def _check_repeats(self, task_id: str, again: TaskAccepted) -> None:
+        """An `Idempotency-Key` stands for one message. Raises `RequestRefused` when it comes with another."""
+        first = next(iter(decode_all(await self.journal.read(task_id))), None)
+        if isinstance(first, TaskAccepted) and (first.message, first.plan.name) != (again.message, again.plan.name):
+            raise RequestRefused("Idempotency-Key", "it came before, with another message")
+
+
+def _check_parts(message: a2a.Message) -> None:
+    """Raise `RequestRefused` for a part that holds nothing: exactly one kind of content is wanted (spec 4.1.6)."""
+    for number, part in enumerate(message.parts):
+        if part.WhichOneof("content") is None:
+            raise RequestRefused(f"message.parts[{number}]", "give exactly one of text, raw, url, data")
 
 
 def _key(request: a2a.SendMessageRequest, caller: Caller) -> str:
     """Return what makes a repetition recognisable, or an empty string.
 
-    Anonymous callers are one owner, so a messageId alone says nothing about who sent it: they
-    need an `Idempotency-Key`. The content is part of the key: another content is another message.
+    An `Idempotency-Key` is enough by itself. Without one the message is known by its id and content: another
+    content is another message. Anonymous callers are one owner, so of theirs a messageId says nothing.
     """
-    if not caller.is_authenticated and not caller.idempotency_key:
+    message, scope = request.message, caller.scope
+    told = [scope.owner, scope.tenant, message.task_id, message.context_id]
+    content = b""
+    if caller.idempotency_key:
+        told += ["key", caller.idempotency_key]
+    elif caller.is_authenticated:
+        told += ["message", message.message_id]
+        said = a2a.SendMessageRequest(message=message, metadata=request.metadata)
+        content = said.SerializeToString(deterministic=True)
+    else:
         return ""
-    message = request.message
-    content = message.SerializeToString(deterministic=True)
-    scope = caller.scope
-    told = [scope.owner, scope.tenant, message.task_id, message.context_id, caller.idempotency_key, message.message_id]
-    return hashlib.sha256("\n".join(told).encode() + b"\n" + content).hexdigest()
+    return hashlib.sha256(json.dumps(told).encode() + content).hexdigest()

@@ -132,6 +132,9 @@ class Invariants(HostileShell):
             wake_at = seen.wake_at()
             assert seen.outstanding() or wake_at is not None
             assert wake_at is None or wake_at > self.at, "a timer that is due has gone off"
+            if self.stage.limits.deadline_s and seen.tally().open:
+                assert wake_at is not None
+                assert wake_at <= T0 + self.stage.limits.deadline_s
 
     @invariant()
     def nobody_is_waited_for_longer_than_allowed(self) -> None:
