@@ -9,7 +9,7 @@ from coordinator.core.model import Need
 from coordinator.core.states import BranchState
 
 MOST_NAMED = 10
-MOST_WORDS = 500
+MOST_CHARACTERS = 500
 
 
 def missing(branches: Iterable[Branch]) -> list[Branch]:
@@ -47,5 +47,5 @@ def _list(branches: Sequence[Branch]) -> str:
 
 def _why(branch: Branch) -> str:
     failure = branch.failure
-    what = f"{failure.kind.replace('_', ' ')}: {failure.message[:MOST_WORDS]}" if failure else str(branch.state)
+    what = f"{failure.kind.replace('_', ' ')}: {failure.message[:MOST_CHARACTERS]}" if failure else str(branch.state)
     return f"{branch.sub_task.agent.name} ({what})"

@@ -113,15 +113,14 @@ def test_a_message_of_any_length_leaves_the_text_readable():
 @pytest.mark.parametrize(
     "forged", [{"path": "a.py:1` shell-injection: x\n2. **critical** `db.py"}, {"kind": "x\n2. **critical**"}]
 )
-@pytest.mark.xfail(strict=True, reason="only the message is made one line; path and kind go into the text as they are")
 def test_neither_can_a_path_or_a_kind(forged):
     lines = text_of(Findings()([contribution("lint", finding(**forged))])).splitlines()
     assert not [line for line in lines if line.startswith("2. ")]
 
 
 @pytest.mark.parametrize("text", ["", "text", []], ids=["nothing", "a text", "a list"])
-def test_a_finding_that_is_no_object_at_all_lacks_everything(text):
-    with pytest.raises(ValueError, match="lint: a finding lacks rule"):
+def test_a_finding_that_is_no_object_cannot_be_merged(text):
+    with pytest.raises(ValueError, match="lint: a finding is no object"):
         Findings()([contribution("lint", text)])
 
 
@@ -141,7 +140,6 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
-@pytest.mark.xfail(strict=True, reason="_check looks for names, not for types: TypeError or AttributeError escapes")
 def test_a_finding_of_the_wrong_shape_cannot_be_merged(wrong):
     with pytest.raises(ValueError, match="lint: a finding"):
         Findings()([contribution("lint", finding(), finding(symbol="other"), wrong)])

@@ -18,10 +18,21 @@ SCHEMA = "findings/v1"
 MERGED_SCHEMA = "merged-findings/v1"
 ITEMS_PER_PART = 1000
 ITEMS_IN_TEXT = 50
-WORDS_IN_TEXT = 160
+LINE_IN_TEXT = 160
 SEVERITIES: Mapping[str, int] = {"critical": 0, "high": 1, "medium": 2, "low": 3, "info": 4}
 
-REQUIRED = ("rule", "kind", "message", "path", "range", "statement", "severity", "confidence", "tool")
+FIELDS: Mapping[str, type] = {
+    "rule": str,
+    "kind": str,
+    "message": str,
+    "path": str,
+    "range": Mapping,
+    "statement": int,
+    "severity": str,
+    "confidence": int,
+    "tool": Mapping,
+}
+"""What every finding has; the schema says the same in more detail."""
 
 Finding = Mapping[str, Any]
 Identity = tuple[str, str, int, str]
@@ -92,9 +103,13 @@ def _list(source: Source, document: Mapping[str, Any]) -> list[Finding]:
 
 def _check(source: Source, finding: Finding) -> None:
     """Raise `ValueError` for a finding that cannot be merged, when the plan did not ask for the schema."""
-    absent = [name for name in REQUIRED if name not in finding]
-    if absent:
-        raise ValueError(f"{source.agent}: a finding lacks {', '.join(absent)}")
+    if not isinstance(finding, Mapping):
+        raise ValueError(f"{source.agent}: a finding is no object")
+    wrong = [name for name, kind in FIELDS.items() if not isinstance(finding.get(name), kind)]
+    if wrong:
+        raise ValueError(f"{source.agent}: a finding lacks {', '.join(wrong)}, or it is of the wrong type")
+    if not isinstance(finding.get("symbol", ""), str):
+        raise ValueError(f"{source.agent}: a finding names a symbol that is no text")
     if finding["severity"] not in SEVERITIES:
         raise ValueError(f"{source.agent}: a finding has the unknown severity {finding['severity']!r}")
 
@@ -153,7 +168,8 @@ def _text(items: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> Par
     for item in items[:ITEMS_IN_TEXT]:
         agents = ", ".join(dict.fromkeys(source["agent"] for source in item["sources"]))
         lines.append(
-            f"{item['rank']}. **{item['severity']}** `{item['path']}:{item['statement']}` {item['kind']}: "
+            f"{item['rank']}. **{item['severity']}** `{_line(item['path'])}:{item['statement']}` "
+            f"{_line(item['kind'])}: "
             f"{_line(item['message'])} ({item['votes']} votes: {agents}; confidence {item['confidence']})"
         )
     if len(items) > ITEMS_IN_TEXT:
@@ -161,7 +177,7 @@ def _text(items: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> Par
     return Part("text", "\n".join(lines), "text/markdown")
 
 
-def _line(message: str) -> str:
-    """Return *message* as one bounded line: an agent's words cannot add items of their own to the text."""
-    words = " ".join(message.split())
-    return words if len(words) <= WORDS_IN_TEXT else f"{words[:WORDS_IN_TEXT]}…"
+def _line(told: str) -> str:
+    """Return *told* as one bounded line: an agent's words cannot add items of their own to the text."""
+    line = " ".join(told.split())
+    return line if len(line) <= LINE_IN_TEXT else f"{line[:LINE_IN_TEXT]}…"
