@@ -56,6 +56,10 @@ def _entry(value: Any) -> Any:
 class Settings(_Strict):
     """How one coordinator process runs."""
 
+    name: Annotated[str, Field(min_length=1)] = "A2A coordinator"  #: on the agent card
+    description: Annotated[str, Field(min_length=1)] = (
+        "Delegates a task to specialist agents at the same time and merges what they return."
+    )
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8420
     public_url: str = ""  #: how clients reach it, when that is not host and port

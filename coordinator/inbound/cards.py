@@ -20,8 +20,8 @@ def coordinator_card(settings: Settings, plans: Iterable[PlanFile]) -> a2a.Agent
     known = list(plans)
     return _card(
         settings,
-        name="A2A coordinator",
-        description="Delegates a task to specialist agents at the same time and merges what they return.",
+        name=settings.name,
+        description=settings.description,
         interfaces=_interfaces(settings.url),
         plans=known,
     )

@@ -4,6 +4,7 @@ import pytest
 
 from coordinator.config import Settings, load_settings
 from coordinator.errors import ConfigurationError
+from coordinator.inbound import coordinator_card
 
 
 def written(tmp_path, text):
@@ -58,6 +59,15 @@ def test_a_wrong_field_is_named_with_the_file(tmp_path, text, told):
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(ConfigurationError, match="nowhere"):
         load_settings(tmp_path / "nowhere")
+
+
+def test_the_card_says_what_the_configuration_says():
+    settings = load_settings(
+        None, {"name": "Reviews", "description": "Reviews code.", "public_url": "https://r.example"}
+    )
+    card = coordinator_card(settings, [])
+    assert (card.name, card.description) == ("Reviews", "Reviews code.")
+    assert {interface.url.rstrip("/") for interface in card.supported_interfaces} == {"https://r.example"}
 
 
 def test_an_empty_file_means_the_defaults(tmp_path):
