@@ -36,6 +36,6 @@ bench: .venv/ready ## The benchmarks; the figures of the README come from here
 	$(BIN)/python -m tests.benchmarks
 
 clean: ## Remove .venv and caches
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist
+	rm -rf .venv .venv-a2a-0.3 .venv-a2a-0.3.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist
 
 .PHONY: help setup check test demo serve bench clean

@@ -159,7 +159,8 @@ class ExtensionEcho:
         headers = Headers(scope=scope)
         asked = ",".join((*headers.getlist(EXTENSIONS), *headers.getlist(f"x-{EXTENSIONS}")))
         scope[ACTIVATED] = URI in {uri.strip() for uri in asked.split(",")}
-        name = "X-A2A-Extensions" if f"x-{EXTENSIONS}" in headers else "A2A-Extensions"
+        is_old = EXTENSIONS not in headers and f"x-{EXTENSIONS}" in headers
+        name = "X-A2A-Extensions" if is_old else "A2A-Extensions"
 
         async def echoing(message: Message) -> None:
             if message["type"] == "http.response.start" and scope[ACTIVATED]:

@@ -14,9 +14,9 @@ from coordinator.app import assembled
 from coordinator.config import Settings
 from coordinator.outbound import Patience
 from coordinator.testing import Fleet
+from coordinator.testing.server import listener, serving
 from tests.protocol.clients import BINDINGS, Caller, bare_http, calling
 from tests.protocol.plans import PLANS
-from tests.protocol.serving import address, listening, serving
 from tests.protocol.specialists import staff
 
 Start = Callable[..., Awaitable[str]]
@@ -73,10 +73,10 @@ async def start(
 @asynccontextmanager
 async def _coordinating(settings: dict[str, Any]) -> AsyncIterator[str]:
     patience = Patience(progress_s=0.0)  # every word of a specialist becomes a fact at once
-    with listening() as listener:
-        known = Settings(port=listener.getsockname()[1], **settings)
-        async with assembled(known, patience) as app, serving(app, listener):
-            yield address(listener)
+    with listener() as opened:
+        known = Settings(port=opened.getsockname()[1], **settings)
+        async with assembled(known, patience) as app, serving(app, opened):
+            yield known.url
 
 
 @pytest.fixture

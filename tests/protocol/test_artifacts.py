@@ -159,7 +159,7 @@ async def test_an_answer_that_does_not_fit_the_plan_is_a_failure_of_its_branch(c
     branches = metadata_of(task)[RUN]["branches"]
     assert [branch["outcome"] for branch in branches] == ["succeeded", "failed"]
     assert branches[1]["error"]["kind"] == "malformed"
-    assert artifact_ids(task) == ["review/ada/answer"]
+    assert artifact_ids(task) == ["review/ada/findings"]
 
 
 async def test_4_1_6_parts_come_back_byte_by_byte(client, fleet):

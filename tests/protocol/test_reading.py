@@ -88,7 +88,7 @@ async def test_3_1_4_filters_narrow_the_tasks_and_the_total(client, fleet):
     await client.send(message(context_id="finished"))
     hold(fleet)
     open_task = await client.send(message(context_id="open"), return_immediately=True)
-    await busy(fleet, "bob", tasks=2)
+    await busy(fleet, "bob")
     by_context = await client.tasks(context_id="open")
     by_state = await client.tasks(status=a2a.TASK_STATE_WORKING)
     neither = await client.tasks(context_id="open", status=a2a.TASK_STATE_COMPLETED)

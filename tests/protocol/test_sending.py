@@ -56,7 +56,7 @@ async def test_3_2_2_a_blocking_send_waits_for_the_last_branch(client, fleet):
     fleet["bob"].hold()
     async with asyncio.TaskGroup() as group:
         sending = group.create_task(client.send())
-        await busy(fleet, "ada", "bob")
+        await busy(fleet, "bob")
         task = (await client.tasks()).tasks[0]
         assert task.status.state == a2a.TASK_STATE_WORKING
         assert not sending.done()
