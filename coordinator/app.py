@@ -33,6 +33,7 @@ from coordinator.inbound import (
     CallContexts,
     ExtensionEcho,
     Intake,
+    JsonOnly,
     TaskService,
     TokenBackend,
     VersionParameter,
@@ -98,6 +99,7 @@ def application(parts: Parts, tokens: Mapping[str, str]) -> Starlette:
     """Return the ASGI application: cards, JSON-RPC and REST in both versions, at the root and below each plan."""
     layers = [
         Middleware(VersionParameter),
+        Middleware(JsonOnly),
         Middleware(BodyLimit, most=parts.settings.max_body),
         Middleware(ExtensionEcho),
     ]

@@ -2,7 +2,7 @@
 
 from coordinator.inbound.auth import TokenBackend, refuse
 from coordinator.inbound.cards import coordinator_card, plan_card
-from coordinator.inbound.edge import BodyLimit, ExtensionEcho, VersionParameter
+from coordinator.inbound.edge import BodyLimit, ExtensionEcho, JsonOnly, VersionParameter
 from coordinator.inbound.handler import CallContexts, TaskService
 from coordinator.inbound.intake import Intake
 
@@ -11,6 +11,7 @@ __all__ = [
     "CallContexts",
     "ExtensionEcho",
     "Intake",
+    "JsonOnly",
     "TaskService",
     "TokenBackend",
     "VersionParameter",

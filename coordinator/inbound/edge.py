@@ -93,6 +93,28 @@ async def _discard(receive: Receive) -> None:
                 pass
 
 
+class JsonOnly:
+    """Answers 415 to a request whose body is not declared as JSON.
+
+    A web page may send other types to a server on the reader's own machine without asking it first.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on when it is JSON, or has no body."""
+        headers = Headers(scope=scope) if scope["type"] == "http" else {}
+        if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
+            media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+            if media_type != "application/json" and not media_type.endswith("+json"):
+                message = "send JSON, and say so: Content-Type: application/json"
+                body = {"error": {"code": 415, "status": "INVALID_ARGUMENT", "message": message}}
+                await JSONResponse(body, status_code=415)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
 class VersionParameter:
     """Turns `?A2A-Version=1.0` into the header, which clients may use instead (spec 3.6.1)."""
 

@@ -74,16 +74,17 @@ class AgentCalls:
     _clients: dict[AgentRef, Client] = field(default_factory=dict)
 
     async def send(
-        self, agent: AgentRef, message_id: str, parts: Sequence[a2a.Part], *, is_repeat: bool = False
+        self, agent: AgentRef, message_id: str, parts: Sequence[a2a.Part]
     ) -> AsyncGenerator[a2a.StreamResponse]:
         """Send a message and yield what comes back: a stream, or one Task or Message.
 
-        `historyLength` 0 keeps the request from coming back with every answer.
+        `historyLength` 0 keeps the request from coming back with every answer. The `Idempotency-Key` lets an agent
+        that does not know its callers recognise a message that comes again.
         """
         message = a2a.Message(message_id=message_id, role=a2a.ROLE_USER, parts=parts)
         configuration = a2a.SendMessageConfiguration(history_length=0, return_immediately=not agent.streaming)
         request = a2a.SendMessageRequest(message=message, configuration=configuration)
-        headers = {"Idempotency-Key": message_id} if is_repeat else {}
+        headers = {"Idempotency-Key": message_id}
         context = self._context(agent, headers, timeout_s=self.patience.silence_s if agent.streaming else None)
         with translated():
             async for response in self._client(agent).send_message(request, context=context):

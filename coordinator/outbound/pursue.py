@@ -76,6 +76,8 @@ async def pursue(
         pursuit.fail(error.trouble.failure, is_open=error.trouble.is_ambiguous or attempt.remote is not None)
     except AnswerTooLarge as error:
         pursuit.fail(Failure(FailureKind.TOO_LARGE, str(error)), is_open=True)
+    finally:
+        pursuit.hush()
 
 
 class _Pursuit:
@@ -98,6 +100,7 @@ class _Pursuit:
         self._is_whole = False  #: the last thing read was a snapshot
         self._told: tuple[str, str] = ("", "")
         self._told_at = float("-inf")
+        self._telling: asyncio.TimerHandle | None = None
 
     async def obtain(self, command: Send, parts: Sequence[a2a.Part], *, in_doubt: bool) -> None:
         """Send until the specialist is known to have the message. Raises `CallFailed`."""
@@ -107,7 +110,7 @@ class _Pursuit:
                 return
             try:
                 self._attempt.was_sent = True
-                await self._take_all(self._calls.send(self._agent, command.message_id, parts, is_repeat=in_doubt))
+                await self._take_all(self._calls.send(self._agent, command.message_id, parts))
                 failed = CallFailed(
                     Trouble(Failure(FailureKind.IN_DOUBT, "the answer ended before it began"), is_ambiguous=True)
                 )
@@ -164,6 +167,12 @@ class _Pursuit:
             at=self._now(), branch=self._branch, attempt=self._number, artifacts=artifacts, message=message
         )
         self._emit(Fact(event, (*payloads, *more)))
+
+    def hush(self) -> None:
+        """Drop a word that waits for its time."""
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
 
     def fail(self, failure: Failure, *, is_open: bool) -> None:
         """Emit the end of an attempt without a result."""
@@ -231,10 +240,14 @@ class _Pursuit:
             self._emit(Fact(TaskOpened(at=self._now(), branch=self._branch, attempt=self._number, remote=remote)))
 
     def _tell(self) -> None:
-        """Emit the specialist's word about its work, at most once in a while."""
+        """Emit the specialist's word about its work, at most once in a while; the latest one is told in the end."""
+        self.hush()
         word = (self._reading.state or "", self._reading.text())
         now = self._now()
-        if word == self._told or self._reading.is_over or now - self._told_at < self._calls.patience.progress_s:
+        if word == self._told or self._reading.is_over:
+            return
+        if (pause := self._told_at + self._calls.patience.progress_s - now) > 0:
+            self._telling = asyncio.get_running_loop().call_later(pause, self._tell)
             return
         self._told, self._told_at = word, now
         self._emit(Fact(Progressed(at=now, branch=self._branch, attempt=self._number, state=word[0], text=word[1])))

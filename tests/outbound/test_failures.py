@@ -145,18 +145,16 @@ async def test_a_request_carries_what_the_agent_is_meant_to_see(respx_mock):
     knows_us = AgentRef("a", "http://agent.example/", streaming=False, understands_us=True)
     async with httpx.AsyncClient(transport=httpx.MockTransport(respx_mock.async_handler)) as http:
         calls = AgentCalls(http, Patience(), tokens={"a": "secret"})
-        for is_repeat in (False, True):
-            with pytest.raises(CallFailed):
-                async for _ in calls.send(knows_us, "m-1", [a2a.Part(text="hello")], is_repeat=is_repeat):
-                    pass
-    first, second = (call.request for call in route.calls)
-    params = json.loads(first.content)["params"]
+        with pytest.raises(CallFailed):
+            async for _ in calls.send(knows_us, "m-1", [a2a.Part(text="hello")]):
+                pass
+    request = route.calls.last.request
+    params = json.loads(request.content)["params"]
     assert params["message"]["messageId"] == "m-1"
     assert params["configuration"] == {"historyLength": 0, "returnImmediately": True}
-    assert first.headers["authorization"] == "Bearer secret"
-    assert "fan-out/v1" in first.headers["a2a-extensions"]
-    assert "idempotency-key" not in first.headers
-    assert second.headers["idempotency-key"] == "m-1"
+    assert request.headers["authorization"] == "Bearer secret"
+    assert "fan-out/v1" in request.headers["a2a-extensions"]
+    assert request.headers["idempotency-key"] == "m-1"
 
 
 async def test_other_agents_see_neither_token_nor_extension(respx_mock):

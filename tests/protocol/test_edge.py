@@ -7,6 +7,8 @@ from tests.protocol.wires import V1, call, refusal_in, result_of, rpc, said, sen
 
 LIMIT = 64 * 1024
 
+JSON = {"Content-Type": "application/json"}
+
 
 @pytest.fixture
 async def http(start):
@@ -37,7 +39,7 @@ async def test_a_body_above_the_limit_is_refused_when_it_declares_no_length(http
             yield b"x" * 8192
         yield b'"}}'
 
-    headers = {"A2A-Version": "0.3" if path.startswith("/v1") else "1.0"}
+    headers = {"A2A-Version": "0.3" if path.startswith("/v1") else "1.0", **JSON}
     answer = await http.post(path, content=chunks(), headers=headers)
     assert answer.status_code == 413
     assert f"larger than {LIMIT} bytes" in answer.json()["error"]["message"]
@@ -61,7 +63,7 @@ async def test_9_5_an_unknown_method_is_not_found(http, method):
 
 
 async def test_9_5_broken_json_is_a_parse_error(http):
-    answer = await http.post("/", content=b'{"jsonrpc": "2.0", ', headers=V1)
+    answer = await http.post("/", content=b'{"jsonrpc": "2.0", ', headers=V1 | JSON)
     assert refusal_in(answer).code == -32700
     assert answer.json()["id"] is None
 
@@ -96,7 +98,7 @@ async def test_9_5_an_answer_carries_the_id_of_its_request(http):
 
 @pytest.mark.parametrize("path", ["/message:send", "/message:stream", "/v1/message:send", "/v1/message:stream"])
 async def test_11_6_broken_json_is_a_bad_request(http, path):
-    headers = {"A2A-Version": "0.3" if path.startswith("/v1") else "1.0"}
+    headers = {"A2A-Version": "0.3" if path.startswith("/v1") else "1.0", **JSON}
     answer = await http.post(path, content=b'{"message": ', headers=headers)
     assert (answer.status_code, answer.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
 
@@ -115,3 +117,14 @@ async def test_11_6_a_query_that_does_not_parse_is_a_bad_request(http):
 async def test_health_and_readiness_are_plain_answers(http):
     assert (await http.get("/healthz")).text == "ok\n"
     assert (await http.get("/readyz")).text == "ready\n"
+
+
+@pytest.mark.parametrize("declared", [{}, {"Content-Type": "text/plain;charset=UTF-8"}], ids=["nothing", "text"])
+@pytest.mark.parametrize("path", ["/", "/message:send", "/gather"])
+async def test_a_body_that_does_not_say_it_is_json_is_refused_since_any_web_page_could_send_it(
+    http, fleet, path, declared
+):
+    answer = await http.post(path, content=b'{"jsonrpc": "2.0"}', headers=V1 | declared)
+    assert answer.status_code == 415
+    assert "Content-Type: application/json" in answer.json()["error"]["message"]
+    assert not fleet.counts.sends
