@@ -80,7 +80,7 @@ def free_ports(count: int) -> list[int]:
         ports: list[int] = []
         while len(ports) < count:
             port = secrets.choice(PORTS)
-            if probe := _bound(port):
+            if port not in ports and (probe := _bound(port)):
                 held.enter_context(probe)
                 ports.append(port)
         return ports

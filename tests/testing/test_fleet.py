@@ -264,3 +264,18 @@ def test_the_command_lists_the_scripts_and_names_what_is_wrong(capsys):
     assert set(SCRIPTS) <= set(capsys.readouterr().out.split())
     assert main(["--script", '{"speed": 1}']) == 2
     assert "no field speed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("told", [["--script", "flaky", "--agents", "2"], ["--fleet", "-"], ["--script", "[{}]"]])
+@pytest.mark.processes
+async def test_the_command_takes_its_agents_in_several_ways(told):
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "coordinator.testing", *told),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    process.stdin.write(b'[{"name": "one", "script": {"message": "hello"}}, {"name": "two"}]\n')
+    started = json.loads(await process.stdout.readline())
+    assert started["agents"] == (1 if told[1] == "[{}]" else 2)
+    process.terminate()
+    assert await process.wait() == 0
