@@ -44,7 +44,7 @@ from coordinator.inbound import (
 from coordinator.inbound.overview import overview_routes
 from coordinator.journal import Journal, MemoryJournal, SqlJournal
 from coordinator.outbound import AgentCalls, Patience, shared_http_client
-from coordinator.planning import PlanFile, load_plans, resolve
+from coordinator.planning import PlanFile, agents_of, load_plans
 from coordinator.projection import Projection, Renderer
 from coordinator.telemetry import configure_logging
 
@@ -120,9 +120,12 @@ def application(parts: Parts, tokens: Mapping[str, str]) -> Starlette:
 def checked_plans(settings: Settings) -> dict[str, PlanFile]:
     """Read all plans. Raises `ConfigurationError`."""
     plans = load_plans(Path(place).expanduser() for place in settings.plans)
-    if settings.default_plan not in plans:
-        there = ", ".join(sorted(plans)) or "none"
-        raise ConfigurationError(f"default_plan: there is no plan {settings.default_plan!r}; there are: {there}")
+    named = {"default_plan": settings.default_plan}
+    named |= {f"routes.{number}.plan": route.plan for number, route in enumerate(settings.routes)}
+    for field, plan in named.items():
+        if plan not in plans:
+            there = ", ".join(sorted(plans)) or "none"
+            raise ConfigurationError(f"{field}: there is no plan {plan!r}; there are: {there}")
     return plans
 
 
@@ -165,7 +168,7 @@ async def _check(settings: Settings) -> list[str]:
     problems = [f"agent {agent.name}: {agent.error}" for agent in directory.agents() if agent.error]
     for plan in plans.values():
         try:
-            resolve(plan, directory.candidates())
+            agents_of(plan, directory.candidates())
         except RequestRefused as error:
             problems.append(str(error))
     return problems
@@ -210,7 +213,8 @@ class _Server(uvicorn.Server):
 
 def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Named, since asyncio switches Nagle's delay off only for sockets that say they are TCP.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
@@ -232,7 +236,7 @@ async def _journal(settings: Settings) -> Journal:
 def _parts(
     settings: Settings, plans: Mapping[str, PlanFile], directory: Directory, journal: Journal, driver: LocalDriver
 ) -> Parts:
-    intake = Intake(settings, plans, directory, journal)
+    intake = Intake(settings, plans, directory, journal, driver.engine.calls.run_times)
     service = TaskService(
         intake=intake,
         journal=journal,

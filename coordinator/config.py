@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from re import Pattern
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -53,6 +54,25 @@ def _entry(value: Any) -> Any:
     return {"card": value} if isinstance(value, str) else value
 
 
+class RouteEntry(_Strict):
+    """A plan for messages that name none: all patterns given have to be found."""
+
+    plan: str
+    text: Pattern[str] | None = None  #: searched in the text parts, joined by line breaks
+    message_id: Pattern[str] | None = None  #: searched in the messageId
+
+    @model_validator(mode="after")
+    def _has_a_pattern(self) -> RouteEntry:
+        if self.text is None and self.message_id is None:
+            raise ValueError("a route needs a pattern: text or message_id")
+        return self
+
+    def matches(self, text: str, message_id: str) -> bool:
+        """Whether a message of that text and id goes this way."""
+        wanted = ((self.text, text), (self.message_id, message_id))
+        return all(pattern is None or pattern.search(said) for pattern, said in wanted)
+
+
 class Settings(_Strict):
     """How one coordinator process runs."""
 
@@ -67,6 +87,8 @@ class Settings(_Strict):
     agents: tuple[Annotated[AgentEntry, BeforeValidator(_entry)], ...] = (AgentEntry(card=str(CARDS)),)
     plans: tuple[str, ...] = (str(PLANS),)
     default_plan: str = "code-review"
+    routes: tuple[RouteEntry, ...] = ()  #: the first that matches chooses the plan of a message that names none
+    max_hops: Annotated[int, Field(ge=1, le=64)] = 8  #: coordinators a task may pass, this one included
     auth: Literal["none", "tokens"] = "none"
     tokens: tuple[TokenEntry, ...] = ()
     insecure: bool = False  #: serve other addresses than loopback without authentication

@@ -57,7 +57,7 @@ class KnownAgent:
         if self.ref is None:
             return None
         tags = {tag for skill in self.skills for tag in skill.tags} | set(self.entry.tags)
-        return AgentCandidate(self.ref, frozenset(skill.id for skill in self.skills), frozenset(tags))
+        return AgentCandidate(self.ref, frozenset(tags))
 
 
 class Directory:
@@ -168,6 +168,7 @@ def known_agent(card: a2a.AgentCard, entry: AgentEntry, source: str) -> KnownAge
         tenant=interface.tenant,
         streaming=card.capabilities.streaming,
         understands_us=any(extension.uri == URI for extension in card.capabilities.extensions),
+        skills=tuple(sorted(skill.id for skill in card.skills)),
     )
     return KnownAgent(name, entry, card, ref)
 

@@ -10,12 +10,21 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from coordinator.core.commands import Cancel, Command, Follow, Merge, Send
-from coordinator.core.events import CancelResult, CancelSettled, Merged, MergeFailed
+from coordinator.core.commands import Cancel, Command, Expand, Follow, Merge, Send
+from coordinator.core.events import (
+    CancelResult,
+    CancelSettled,
+    ExpansionFailed,
+    Merged,
+    MergeFailed,
+    StageExpanded,
+)
 from coordinator.core.merging import STRATEGIES, Contribution, Source, Strategy
-from coordinator.core.model import Artifact, MergeSpec, Outcome, PartRef, Payload
+from coordinator.core.model import Artifact, MergeSpec, Outcome, PartRef, Payload, Stage, SubTask
+from coordinator.errors import RequestRefused
 from coordinator.journal import Journal
-from coordinator.outbound import AgentCalls, Attempt, Fact, cancel_remote, pursue
+from coordinator.outbound import AgentCalls, Attempt, Fact, RunTimes, cancel_remote, pursue
+from coordinator.planning import Draft, expand
 from coordinator.wire import Bodies, WirePart, content_in, content_out, part_out, parts_in, parts_out
 
 
@@ -35,6 +44,7 @@ class Dispatch:
     emit: Callable[[Fact], None]
     now: Callable[[], float]
     _running: dict[tuple[str, int], _Running] = field(default_factory=dict)
+    _loading: tuple[tuple[PartRef, ...], asyncio.Task[Sequence[WirePart]]] | None = None
 
     def perform(self, commands: Iterable[Command], *, in_doubt: bool = False) -> None:
         """Start every command; *in_doubt* for those a replay found open: they may be half done."""
@@ -45,6 +55,8 @@ class Dispatch:
                 case Cancel():
                     running = self._running.get((command.branch, command.attempt))
                     self.group.create_task(self._cancel(command, running), name=command.id)
+                case Expand():
+                    self.group.create_task(self._expand(command), name=command.id)
                 case Merge():
                     self.group.create_task(self._merge(command), name=command.id)
 
@@ -68,8 +80,15 @@ class Dispatch:
             del self._running[command.branch, command.attempt]
 
     async def _load(self, command: Send) -> Sequence[WirePart]:
-        bodies = await self.journal.payloads(ref.digest for ref in command.parts)
-        return parts_out(command.parts, bodies)
+        """Return the parts of a send; the branches of a fan-out that share theirs read them once."""
+        refs, loading = self._loading or ((), None)
+        if loading is None or refs != command.parts:
+            loading = self.group.create_task(self._read(command.parts), name="parts")
+            self._loading = (command.parts, loading)
+        return await asyncio.shield(loading)
+
+    async def _read(self, refs: tuple[PartRef, ...]) -> Sequence[WirePart]:
+        return parts_out(refs, await self.journal.payloads(ref.digest for ref in refs))
 
     async def _cancel(self, command: Cancel, running: _Running | None) -> None:
         result, detail = await self._stop(command, running)
@@ -96,15 +115,50 @@ class Dispatch:
                 return "not_sent", ""
         return await cancel_remote(self.calls, command, remote)
 
+    async def _expand(self, command: Expand) -> None:
+        bodies = await self.journal.payloads({ref.digest for _, refs in command.drawn for ref in refs})
+        try:
+            sub_tasks, payloads = await asyncio.to_thread(expanded, command, bodies, self.calls.run_times)
+        except RequestRefused as error:
+            reason = f"{error.field}: {error}"
+            self.emit(Fact(ExpansionFailed(at=self.now(), stage=command.stage.name, reason=reason)))
+            return
+        self.emit(Fact(StageExpanded(at=self.now(), stage=command.stage.name, sub_tasks=sub_tasks), payloads))
+
     async def _merge(self, command: Merge) -> None:
         digests = {ref.digest for outcome in command.outcomes for ref in _refs(outcome)}
         bodies = await self.journal.payloads(digests)
         try:
-            event, payloads = await asyncio.to_thread(merge, command, bodies, self.now())
+            merged, payloads = await asyncio.to_thread(merge, command, bodies, self.now())
         except ValueError as error:
-            self.emit(Fact(MergeFailed(at=self.now(), stage=command.stage, reason=str(error))))
+            event = MergeFailed(at=self.now(), stage=command.stage, reason=str(error), is_late=command.is_late)
+            self.emit(Fact(event))
             return
-        self.emit(Fact(event, payloads))
+        self.emit(Fact(merged, payloads))
+
+
+def expanded(command: Expand, bodies: Bodies, times: RunTimes) -> tuple[tuple[SubTask, ...], tuple[Payload, ...]]:
+    """Make the sub-tasks of a stage. Costly: call it off the loop. Raises `RequestRefused`."""
+    drawn = {name: [content_in(part_out(bodies[ref.digest])) for ref in refs] for name, refs in command.drawn}
+    return sub_tasks_of(expand(command.stage, drawn), command.stage, times)
+
+
+def sub_tasks_of(
+    drafts: Iterable[Draft], stage: Stage, times: RunTimes
+) -> tuple[tuple[SubTask, ...], tuple[Payload, ...]]:
+    """Return drafts as sub-tasks of *stage*, and the payloads of their parts."""
+    rule = stage.limits.observed
+    drafts = list(drafts)
+    # What many sub-tasks share, such as the client's files, is encoded and kept once.
+    parts = {id(part): part for draft in drafts for part in draft.parts or ()}
+    refs, payloads = parts_in(content_out(part) for part in parts.values())
+    by_part = dict(zip(parts, refs, strict=True))
+    sub_tasks = []
+    for draft in drafts:
+        own = None if draft.parts is None else tuple(by_part[id(part)] for part in draft.parts)
+        timeout_s = times.timeout_s(draft.agent.name, rule) if rule else None
+        sub_tasks.append(SubTask(draft.id, draft.agent, own, draft.others, draft.after, timeout_s))
+    return tuple(sub_tasks), payloads
 
 
 def merge(command: Merge, bodies: Bodies, at: float) -> tuple[Merged, tuple[Payload, ...]]:
@@ -113,12 +167,13 @@ def merge(command: Merge, bodies: Bodies, at: float) -> tuple[Merged, tuple[Payl
     merging = _strategy(command.spec)(contributions)
     refs, payloads = parts_in(content_out(part) for part in merging.artifact.parts)
     artifact = Artifact(
-        artifact_id=f"{command.stage}/merged",
+        artifact_id=f"{command.stage}/{'late' if command.is_late else 'merged'}",
         name=merging.artifact.name,
         description=merging.artifact.description,
         parts=refs,
     )
-    return Merged(at=at, stage=command.stage, artifacts=(artifact,), summary=merging.summary), payloads
+    merged = Merged(at=at, stage=command.stage, artifacts=(artifact,), summary=merging.summary, is_late=command.is_late)
+    return merged, payloads
 
 
 def _strategy(spec: MergeSpec) -> Strategy:

@@ -20,13 +20,14 @@ from a2a.types import a2a_pb2 as a2a
 from coordinator.core.coordination import Coordination
 from coordinator.core.events import Event as CoreEvent
 from coordinator.core.extension import PROGRESS, URI
-from coordinator.core.model import Artifact, Message, PartRef
+from coordinator.core.model import Artifact, Message, Part, PartRef
 from coordinator.core.view import TaskView, view_of
 from coordinator.journal import Journal
 from coordinator.journal.codec import decode, decode_view
-from coordinator.wire import Bodies, artifact_out, json_in, message_out, state_out, struct_out, timestamp
+from coordinator.wire import Bodies, artifact_out, content_out, json_in, message_out, state_out, struct_out, timestamp
 
 MOST_FEEDS = 256
+BRANCHES_PER_PART = 1000
 MOST_TOLD = 64
 PROGRESS_S = 0.25
 RECHECK_S = 5.0
@@ -50,14 +51,14 @@ class _Feed:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def take(self, seq: int, event: CoreEvent) -> None:
-        """Fold the next entry; a change of state is told at once."""
+        """Fold the next entry; a change of state or of the artifacts is told at once."""
         self.seq, self.at = seq, event.at
         if self.coordination is None:
             self.coordination = Coordination.replay([event])
             return
-        before = self.coordination.state
+        before = self.coordination.state, self.coordination.artifacts
         self.coordination.receive(event)
-        if self.coordination.state is not before:
+        if (self.coordination.state, self.coordination.artifacts) != before:
             self._tell(view_of(self.coordination, event.at))
 
     def view(self) -> TaskView | None:
@@ -162,24 +163,29 @@ class Renderer:
             context_id=view.context_id,
             status=_status(view),
             history=[message_out(m, bodies, task_id=view.task_id, context_id=view.context_id) for m in history],
-            artifacts=[_artifact(artifact, bodies, view) for artifact in artifacts],
+            artifacts=[
+                *(_artifact(artifact, bodies, view) for artifact in artifacts),
+                *(_run_artifact(view) if with_artifacts else ()),
+            ],
             metadata=struct_out(view.metadata) if view.metadata else None,
         )
 
     async def changes(self, before: TaskView, after: TaskView) -> Sequence[Event]:
         """Return what a stream tells when *after* follows *before*: new artifacts first, the status last."""
-        told = {artifact.artifact_id for artifact in before.artifacts}
-        fresh = [artifact for artifact in after.artifacts if artifact.artifact_id not in told]
+        # An artifact that has changed, such as in its label, is sent whole and replaces the one told before.
+        fresh = [artifact for artifact in after.artifacts if artifact not in before.artifacts]
         bodies = await self._bodies((), fresh)
+        artifacts = [_artifact(artifact, bodies, after) for artifact in fresh]
+        artifacts += _run_artifact(after) if not before.long_record else []
         events: list[Event] = [
             a2a.TaskArtifactUpdateEvent(
                 task_id=after.task_id,
                 context_id=after.context_id,
-                artifact=_artifact(artifact, bodies, after),
+                artifact=artifact,
                 append=False,
                 last_chunk=True,
             )
-            for artifact in fresh
+            for artifact in artifacts
         ]
         return [*events, _status_update(after)]
 
@@ -238,6 +244,17 @@ def _takes(view: TaskView, media_type: str) -> bool:
     modes = view.accepted_output_modes
     family = media_type.partition("/")[0] + "/*"
     return not modes or any(mode in {media_type, family, "*/*", "*"} for mode in modes)
+
+
+def _run_artifact(view: TaskView) -> list[a2a.Artifact]:
+    """Return the record of every branch as an artifact, when there are too many for the metadata."""
+    if not view.long_record:
+        return []
+    starts = range(0, len(view.long_record), BRANCHES_PER_PART)
+    chunks = [list(view.long_record[start : start + BRANCHES_PER_PART]) for start in starts]
+    documents = [{"schema": "run/v1", "branches": chunk} for chunk in chunks]
+    parts = [content_out(Part("data", document, "application/json")) for document in documents]
+    return [a2a.Artifact(artifact_id="run", name="run", parts=parts, extensions=[URI])]
 
 
 def _newest(history: Sequence[Message], length: int | None) -> Sequence[Message]:

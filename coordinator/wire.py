@@ -20,16 +20,18 @@ from coordinator.core.model import Artifact, Json, Message, Part, PartRef, Paylo
 WirePart = a2a.Part
 """For those who only hand parts on."""
 
+ContentKind = Literal["text", "data", "raw", "url"]
+
 Bodies = Mapping[str, bytes]
 """Payload bodies by digest."""
 
 
+_STATES: Mapping[int, TaskState] = {number: TaskState(name) for name, number in a2a.TaskState.items() if number}
+
+
 def state_in(state: int) -> TaskState | None:
     """Return the state, or None for one this program does not know."""
-    if state not in a2a.TaskState.values():
-        return None
-    name = a2a.TaskState.Name(cast(a2a.TaskState, state))
-    return None if state == a2a.TASK_STATE_UNSPECIFIED else TaskState(name)
+    return _STATES.get(state)
 
 
 def state_out(state: TaskState) -> a2a.TaskState:
@@ -49,6 +51,8 @@ def timestamp(at: float) -> Timestamp:
 
 def json_in(value: struct_pb2.Struct | struct_pb2.Value) -> Json:
     """Return plain JSON; protobuf keeps every number as a double, so whole numbers come back as integers."""
+    if isinstance(value, struct_pb2.Struct) and not value.fields:
+        return {}  # most metadata is empty, and the general way is slow
     return _whole_numbers(json_format.MessageToDict(value))
 
 
@@ -75,7 +79,7 @@ def part_out(body: bytes) -> a2a.Part:
 
 def content_in(part: a2a.Part) -> Part:
     """Return *part* as a merge strategy reads it."""
-    kind = cast(Literal["text", "data", "raw", "url"], part.WhichOneof("content") or "text")
+    kind = cast(ContentKind, part.WhichOneof("content") or "text")
     content = json_in(part.data) if kind == "data" else getattr(part, kind)
     return Part(kind, content, part.media_type, part.filename, json_in(part.metadata))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ def serve(config: Path | None, options: Mapping[str, Any]) -> int:
     """Run the coordinator until a signal ends it."""
     try:
         settings = load_settings(config, _given(options))
+        # The SDK wraps every call in a span even when nobody collects them; who does sets this to true.
+        os.environ.setdefault("OTEL_INSTRUMENTATION_A2A_SDK_ENABLED", "false")
         # The server and its database cost a second to import, which no other command should pay.
         from coordinator import app  # noqa: PLC0415
 

@@ -56,7 +56,12 @@ def enough(tally: Tally, need: int) -> Decision:
     return Decision.WAIT
 
 
-BARRIERS: Mapping[Release, Barrier] = {Release.SETTLED: settled, Release.ENOUGH: enough}
+def first(tally: Tally, _: int) -> Decision:
+    """Release at the first success, give up when nobody is left who could win."""
+    return enough(tally, 1)
+
+
+BARRIERS: Mapping[Release, Barrier] = {Release.SETTLED: settled, Release.ENOUGH: enough, Release.FIRST: first}
 
 
 def tally_of(states: Iterable[BranchState]) -> Tally:

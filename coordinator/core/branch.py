@@ -1,4 +1,4 @@
-"""One sub-task's life: its state, its current attempt, and what it brought.
+"""One sub-task's life: its state, its attempts, and what it brought.
 
 Holds and changes; it decides nothing. `coordination.py` says when which trigger is due.
 """
@@ -6,17 +6,44 @@ Holds and changes; it decides nothing. `coordination.py` says when which trigger
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from coordinator.core.commands import Cancel, Follow, Send
 from coordinator.core.events import CancelResult
-from coordinator.core.model import Artifact, Failure, Message, Outcome, PartRef, RemoteTask, Settled, Stage, SubTask
+from coordinator.core.failure import Room
+from coordinator.core.model import (
+    NOWHERE,
+    AgentRef,
+    Artifact,
+    Failure,
+    Journey,
+    Message,
+    Outcome,
+    PartRef,
+    RemoteTask,
+    Settled,
+    Stage,
+    SubTask,
+)
 from coordinator.core.states import BranchState, Trigger, next_branch_state
 
 
 def message_id_of(task_id: str, branch: str, attempt: int) -> str:
     """Return the messageId of one attempt: the same for every re-send, another for every new attempt."""
     return hashlib.sha256(f"{task_id}\n{branch}\n{attempt}".encode()).hexdigest()[:32]
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One try at one agent."""
+
+    number: int
+    agent: AgentRef
+    sent_at: float  #: when it was decided on
+    has_started: bool = False
+    is_open: bool = True  #: a specialist may be working on it for us
+    remote: RemoteTask | None = None
+    cancel: CancelResult | str = ""  #: "requested", then what became of it
 
 
 @dataclass(slots=True)
@@ -30,75 +57,110 @@ class Branch:
     queued_at: float
     parts: tuple[PartRef, ...]
     state: BranchState = BranchState.QUEUED
-    attempt: int = 0
-    sent_at: float = 0.0  #: when the current attempt was decided on
-    remote: RemoteTask | None = None
+    attempts: list[Attempt] = field(default_factory=list)
     started_at: float | None = None  #: when the first attempt went out
-    attempt_started: bool = False
     settled_at: float | None = None
     retry_at: float | None = None
     expires_at: float | None = None
+    hedge_at: float | None = None
     artifacts: tuple[Artifact, ...] = ()
     message: Message | None = None
     failure: Failure | None = None
+    winner: Attempt | None = None
+    retry_agent: AgentRef | None = None  #: where the next attempt goes
     text: str = ""  #: the specialist's latest word about its work
-    cancel: CancelResult | str = ""  #: "requested", then what became of it
+
+    @property
+    def last(self) -> Attempt | None:
+        """Return the attempt that counts: the one that won, else the latest."""
+        return self.winner or (self.attempts[-1] if self.attempts else None)
+
+    @property
+    def agent(self) -> AgentRef:
+        """Return the agent that has it now, or had it last."""
+        return self.last.agent if self.last else self.sub_task.agent
 
     def move(self, trigger: Trigger) -> None:
         """Change the state. Raises `IllegalTransition` and changes nothing when the table forbids it."""
         self.state = next_branch_state(self.state, trigger)
 
-    def is_current(self, attempt: int) -> bool:
-        """Whether an event about *attempt* still matters to the outcome."""
-        return attempt == self.attempt and self.state.is_under_way
+    def attempt(self, number: int) -> Attempt | None:
+        """Return attempt number *number* (from 1)."""
+        return self.attempts[number - 1] if 0 < number <= len(self.attempts) else None
 
-    def begin_attempt(self, at: float) -> Send:
-        """Turn to SENDING and return the command for the next attempt."""
-        self.move(Trigger.SEND)
-        self.attempt += 1
-        self.sent_at = at
-        self.remote, self.retry_at, self.attempt_started, self.text = None, None, False, ""
-        self.cancel = ""
-        return Send(
-            id=self.attempt_id(),
-            branch=self.key,
-            attempt=self.attempt,
-            agent=self.sub_task.agent,
-            message_id=message_id_of(self.task_id, self.key, self.attempt),
-            since=self.sent_at,
-            parts=self.parts,
-            expect=self.stage.expect,
+    def current(self, number: int) -> Attempt | None:
+        """Return the attempt when an event about it still matters to the outcome."""
+        attempt = self.attempt(number)
+        return attempt if attempt and attempt.is_open and not self.state.is_settled else None
+
+    def open_attempts(self) -> list[Attempt]:
+        """Return the attempts a specialist may be working on."""
+        return [attempt for attempt in self.attempts if attempt.is_open]
+
+    def next_agent(self) -> AgentRef | None:
+        """Return the next agent that could do it and has not been tried."""
+        tried = {attempt.agent for attempt in self.attempts}
+        return next((agent for agent in self.sub_task.others if agent not in tried), None)
+
+    def room(self, failed: Attempt, budget_left: int | None, until: float | None) -> Room:
+        """Return what may still be tried after *failed*."""
+        agents = {attempt.agent for attempt in self.attempts}
+        fallbacks = max(0, self.stage.fallback - (len(agents) - 1))
+        return Room(
+            attempts_here=sum(attempt.agent == failed.agent for attempt in self.attempts),
+            agents_left=fallbacks if self.next_agent() else 0,
+            budget_left=budget_left,
+            until=until,
         )
 
-    def follow(self, remote: RemoteTask) -> Follow:
-        """Turn to WORKING on *remote* and return the command that takes the place of the send."""
-        self.move(Trigger.OPEN)
-        self.remote = remote
-        return Follow(
-            id=self.attempt_id(),
+    def begin_attempt(
+        self, at: float, agent: AgentRef, *, until: float | None = None, journey: Journey = NOWHERE
+    ) -> Send:
+        """Return the command for one more attempt at *agent*, whose result is wanted *until* then."""
+        attempt = Attempt(len(self.attempts) + 1, agent, at)
+        self.attempts.append(attempt)
+        self.retry_at, self.text = None, ""
+        return Send(
+            id=self.attempt_id(attempt),
             branch=self.key,
-            attempt=self.attempt,
-            agent=self.sub_task.agent,
+            attempt=attempt.number,
+            agent=agent,
+            message_id=message_id_of(self.task_id, self.key, attempt.number),
+            since=at,
+            parts=self.parts,
+            expect=self.stage.expect,
+            until=until,
+            journey=journey,
+        )
+
+    def follow(self, attempt: Attempt, remote: RemoteTask) -> Follow:
+        """Note whose task the attempt became and return the command that takes the place of the send."""
+        attempt.remote = remote
+        return Follow(
+            id=self.attempt_id(attempt),
+            branch=self.key,
+            attempt=attempt.number,
+            agent=attempt.agent,
             remote=remote,
             expect=self.stage.expect,
         )
 
-    def cancel_command(self) -> Cancel:
-        """Return the command that stops the current attempt and its remote task."""
-        self.cancel = "requested"
+    def cancel(self, attempt: Attempt) -> Cancel:
+        """Return the command that stops *attempt* and its remote task."""
+        attempt.is_open, attempt.cancel = False, "requested"
         return Cancel(
-            id=f"cancel:{self.key}:{self.attempt}",
+            id=f"cancel:{self.key}:{attempt.number}",
             branch=self.key,
-            attempt=self.attempt,
-            agent=self.sub_task.agent,
-            message_id=message_id_of(self.task_id, self.key, self.attempt),
-            since=self.sent_at,
-            remote=self.remote,
+            attempt=attempt.number,
+            agent=attempt.agent,
+            message_id=message_id_of(self.task_id, self.key, attempt.number),
+            since=attempt.sent_at,
+            remote=attempt.remote,
         )
 
-    def attempt_id(self) -> str:
-        """Return the id of the command that runs the current attempt."""
-        return f"attempt:{self.key}:{self.attempt}"
+    def attempt_id(self, attempt: Attempt) -> str:
+        """Return the id of the command that runs *attempt*."""
+        return f"attempt:{self.key}:{attempt.number}"
 
     def kept(self) -> tuple[Artifact, ...]:
         """Return the results under ids that are unique in the task; a direct Message counts as one."""
@@ -111,10 +173,16 @@ class Branch:
         """Return what a settled branch brought."""
         return Outcome(
             branch=self.key,
-            agent=self.sub_task.agent.name,
+            agent=self.agent.name,
             settled=Settled(self.state.value),
-            remote=self.remote,
+            remote=self.last.remote if self.last else None,
             artifacts=self.artifacts,
             message=self.message,
             failure=self.failure,
         )
+
+    def frozen(self) -> Branch:
+        """Return a copy that later facts do not change."""
+        copies = [replace(attempt) for attempt in self.attempts]
+        winner = copies[self.winner.number - 1] if self.winner else None
+        return replace(self, attempts=copies, winner=winner)

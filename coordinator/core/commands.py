@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from coordinator.core.model import AgentRef, MergeSpec, Outcome, PartRef, RemoteTask
+from coordinator.core.model import NOWHERE, AgentRef, Journey, MergeSpec, Outcome, PartRef, RemoteTask, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,8 @@ class Send:
     since: float  #: when this attempt was decided on: no trace of it can be older
     parts: tuple[PartRef, ...]
     expect: str = ""
+    until: float | None = None  #: when its result is no longer wanted
+    journey: Journey = NOWHERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +56,26 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Expand:
+    """Make the sub-tasks of a stage. Closed by StageExpanded or ExpansionFailed.
+
+    `drawn` holds the parts behind every stage it draws on, and those of the message.
+    """
+
+    id: str
+    stage: Stage
+    drawn: tuple[tuple[str, tuple[PartRef, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
-    """Join the outcomes of a stage. Closed by Merged or MergeFailed."""
+    """Join outcomes of a stage. Closed by Merged or MergeFailed."""
 
     id: str
     stage: str
     spec: MergeSpec
     outcomes: tuple[Outcome, ...]
+    is_late: bool = False
 
 
-Command = Send | Follow | Cancel | Merge
+Command = Send | Follow | Cancel | Expand | Merge

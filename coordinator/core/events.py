@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from coordinator.core.model import Artifact, Failure, Message, Metadata, Plan, RemoteTask
+from coordinator.core.model import Artifact, Failure, Journey, Message, Metadata, Plan, RemoteTask, SubTask
 
 CancelResult = Literal["confirmed", "finished", "refused", "not_sent", "not_found", "unreachable"]
 
@@ -32,6 +32,8 @@ class TaskAccepted(Event):
     plan: Plan
     accepted_output_modes: tuple[str, ...] = ()
     extension_active: bool = False
+    journey: Journey = field(default_factory=Journey)
+    rejection: str = ""  #: why the task is rejected before anything is sent; empty: it is not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,12 +118,29 @@ class CancelSettled(AttemptEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StageExpanded(Event):
+    """The sub-tasks of a stage are known now."""
+
+    stage: str
+    sub_tasks: tuple[SubTask, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpansionFailed(Event):
+    """No sub-tasks could be made of what the stage draws on."""
+
+    stage: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Merged(Event):
-    """The stage's outcomes were merged."""
+    """Outcomes of a stage were merged; `is_late` for those of stragglers, after the stage was released."""
 
     stage: str
     artifacts: tuple[Artifact, ...]
     summary: Metadata = field(default_factory=dict)
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +149,7 @@ class MergeFailed(Event):
 
     stage: str
     reason: str
+    is_late: bool = False
 
 
 EVENT_TYPES: dict[str, type[Event]] = {
@@ -146,6 +166,8 @@ EVENT_TYPES: dict[str, type[Event]] = {
         AttemptSucceeded,
         AttemptFailed,
         CancelSettled,
+        StageExpanded,
+        ExpansionFailed,
         Merged,
         MergeFailed,
     )

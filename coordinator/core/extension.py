@@ -3,4 +3,5 @@
 URI = "https://w3id.org/a2a-coordinator/fan-out/v1"
 RUN = f"{URI}/run"
 PROGRESS = f"{URI}/progress"
+ENVELOPE = f"{URI}/envelope"
 SOURCE = f"{URI}/source"

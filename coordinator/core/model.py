@@ -110,6 +110,7 @@ class AgentRef:
     tenant: str = ""
     streaming: bool = True
     understands_us: bool = False  #: its card declares our extension
+    skills: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ class Release(StrEnum):
 
     SETTLED = "settled"  #: every branch has settled or the deadline has passed
     ENOUGH = "enough"  #: `need` is met, or cannot be met any more
+    FIRST = "first"  #: the first success wins
 
 
 class Exhausted(StrEnum):
@@ -132,6 +134,13 @@ class Exhausted(StrEnum):
 
     COUNT = "count"  #: it only counts against `need`
     FAIL_FAST = "fail_fast"  #: every open branch is canceled and the task fails
+
+
+class Stragglers(StrEnum):
+    """What happens to branches a released stage did not wait for."""
+
+    CANCEL = "cancel"  #: they are canceled at their agents
+    CONTINUE = "continue"  #: they go on; what they bring becomes a follow-up artifact
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +177,22 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class Observed:
+    """A branch timeout that follows what was seen of the agent: so many times the 95th percentile, within bounds."""
+
+    times: float
+    at_least_s: float
+    at_most_s: float  #: also as long as too little was seen
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of one stage; `None` means unbounded."""
 
     concurrency: int | None = None
     branch_timeout_s: float | None = None
     deadline_s: float | None = None
+    observed: Observed | None = None  #: the branch timeout is found for each agent
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,14 +210,47 @@ class SubTask:
     id: str
     agent: AgentRef
     parts: tuple[PartRef, ...] | None = None  #: None: the parts of the client's message
+    others: tuple[AgentRef, ...] = ()  #: agents that could do it instead, best first
+    after: tuple[str, ...] = ()  #: sub-tasks of the same stage whose results it gets; they run first
+    timeout_s: float | None = None  #: instead of the stage's branch timeout
+
+
+MESSAGE = "message"
+"""What a split names when it means the client's message; no stage may be called so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How a list becomes sub-tasks: each item in exactly one, in order.
+
+    `items` is `parts`, `lines`, or a dotted path to a list in a data part.
+    """
+
+    of: str = MESSAGE
+    items: str = "parts"
+    batch: int | None = None  #: items in one sub-task
+    into: int | None = None  #: number of sub-tasks
+    at_least: int = 1  #: below so many items there is one sub-task and no fan-out
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One fan-out with one barrier and one merge."""
+    """One fan-out with one barrier and one merge.
+
+    The sub-tasks are fixed, or made when the stages it draws on are done: by a split, or from the list
+    of sub-tasks that the stage `planned_by` answers with.
+    """
 
     name: str
-    sub_tasks: tuple[SubTask, ...]
+    sub_tasks: tuple[SubTask, ...] = ()
+    agents: tuple[AgentRef, ...] = ()  #: whom sub-tasks may go to, in order
+    stand_ins: tuple[AgentRef, ...] = ()  #: who gets none, but may take one over
+    split: Split | None = None
+    planned_by: str = ""
+    template: str = ""  #: text of every sub-task; `$items`, `$index` and `$count` stand for what a split gives it
+    most_sub_tasks: int = 1000
+    uses: tuple[str, ...] = ()  #: stages whose merged artifacts every sub-task gets as well
+    with_message: bool = True  #: every sub-task gets the parts of the client's message
     limits: Limits = Limits()
     retry: Retry = Retry()
     exhausted: Exhausted = Exhausted.COUNT
@@ -206,6 +258,21 @@ class Stage:
     need: Need = Need()
     merge: MergeSpec = MergeSpec()
     expect: str = ""  #: name of the schema every data part of an answer has to fit; empty: anything
+    stragglers: Stragglers = Stragglers.CANCEL
+    fallback: int = 0  #: how many other agents may take a sub-task over when its own has failed for good
+    hedge_s: float | None = None  #: after so long without a result a second attempt starts at another agent
+
+    @property
+    def draws_on(self) -> tuple[str, ...]:
+        """Return the stages that have to be done before this one starts."""
+        split = (self.split.of,) if self.split and self.split.of != MESSAGE else ()
+        planned = (self.planned_by,) if self.planned_by else ()
+        return tuple(dict.fromkeys((*self.uses, *split, *planned)))
+
+    @property
+    def is_expanded_later(self) -> bool:
+        """Whether the sub-tasks are not known yet when the task is accepted."""
+        return not self.sub_tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +282,26 @@ class Plan:
     name: str
     stages: tuple[Stage, ...]
     description: str = ""
+    answer: str = ""  #: the stage whose artifact is the task's; empty: the last one
+    deadline_s: float | None = None  #: for the whole task
+    retry_budget: int | None = None  #: attempts beyond the first, over all branches together
+
+    @property
+    def answering_stage(self) -> str:
+        """Return the name of the stage whose artifact is the task's."""
+        return self.answer or self.stages[-1].name
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """What travels with a task through coordinators that stand behind each other."""
+
+    via: tuple[str, ...] = ()  #: the coordinators passed, this one last
+    trace: str = ""  #: the W3C traceparent it came with
+    ring: tuple[str, ...] = ()  #: the coordinators of a ring the task has gone round, or all when there were too many
+
+
+NOWHERE = Journey()
 
 
 class Settled(StrEnum):
@@ -241,7 +328,9 @@ class FailureKind(StrEnum):
     TOO_LARGE = "too_large"  #: the answer is larger than allowed
     NEEDS_INPUT = "needs_input"  #: it asks a question nobody here can answer
     TIMED_OUT = "timed_out"  #: the branch timeout passed
-    DEADLINE = "deadline"  #: the deadline of the stage passed
+    DEADLINE = "deadline"  #: the deadline of the stage or of the task passed
+    LOOP = "loop"  #: the agent is a coordinator this task has already passed through
+    DEPENDENCY = "dependency"  #: a sub-task whose result it needs has not succeeded
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +340,7 @@ class Failure:
     kind: FailureKind
     message: str
     retry_after_s: float | None = None
+    ring: tuple[str, ...] = ()  #: the coordinators a task has gone round, where that is why
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,3 +363,4 @@ class Verdict(StrEnum):
     PARTIAL = "partial"
     FAILED = "failed"
     CANCELED = "canceled"
+    REJECTED = "rejected"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from coordinator.core.branch import Branch
-from coordinator.core.model import Need
 from coordinator.core.states import BranchState
 
 MOST_NAMED = 10
@@ -29,9 +28,9 @@ def failed_fast(branches: Sequence[Branch]) -> str:
     return f"Stopped at the first failure: {_list(missing(branches))}."
 
 
-def need_not_met(need: Need, branches: Sequence[Branch]) -> str:
+def need_not_met(needed: int, branches: Sequence[Branch]) -> str:
     """Say how many successes the plan asks for and who failed."""
-    asked = f"{need.of(len(branches))} of {len(branches)} branches had to succeed"
+    asked = f"{needed} of {len(branches)} branches had to succeed"
     absent = missing(branches)
     return f"{asked}, {_succeeded(branches)} did" + (f"; missing: {_list(absent)}." if absent else ".")
 
@@ -48,4 +47,4 @@ def _list(branches: Sequence[Branch]) -> str:
 def _why(branch: Branch) -> str:
     failure = branch.failure
     what = f"{failure.kind.replace('_', ' ')}: {failure.message[:MOST_CHARACTERS]}" if failure else str(branch.state)
-    return f"{branch.sub_task.agent.name} ({what})"
+    return f"{branch.agent.name} ({what})"

@@ -9,6 +9,7 @@ from typing import Any
 
 from coordinator.core.branch import Branch
 from coordinator.core.coordination import Coordination
+from coordinator.core.model import Verdict
 
 MOST_BRANCHES = 200
 """Branches listed in metadata; the tally always counts them all."""
@@ -44,17 +45,31 @@ def run_record(coordination: Coordination) -> dict[str, Any]:
             "canceled": tally.canceled,
         },
         "branches": [_branch_record(branch) for branch in coordination.frozen[:MOST_BRANCHES]],
-        "merge": {"strategy": plan.stages[-1].merge.strategy, **coordination.merge_summary},
+        "merge": {"strategy": coordination.answer.stage.merge.strategy, **coordination.merge_summary},
         "wallSeconds": _seconds(coordination.accepted.at, coordination.state_at),
+        **_ring(coordination),
     }
+
+
+def long_record(coordination: Coordination) -> tuple[dict[str, Any], ...]:
+    """Return what became of every branch when there are more than fit into metadata, else nothing."""
+    branches = coordination.frozen
+    return tuple(_branch_record(branch) for branch in branches) if len(branches) > MOST_BRANCHES else ()
+
+
+def _ring(coordination: Coordination) -> dict[str, Any]:
+    """Return the ring a task that failed has gone round: whoever sent it here must not try again."""
+    rings = [branch.failure.ring for branch in coordination.frozen if branch.failure]
+    ring = next((ring for ring in (coordination.accepted.journey.ring, *rings) if ring), ())
+    return {"ring": list(ring)} if ring and coordination.verdict in {Verdict.FAILED, Verdict.REJECTED} else {}
 
 
 def _branch_progress(branch: Branch, at: float) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "id": branch.key,
-        "agent": branch.sub_task.agent.name,
+        "agent": branch.agent.name,
         "state": str(branch.state),
-        "attempt": branch.attempt,
+        "attempt": len(branch.attempts),
         "seconds": _seconds(branch.started_at, branch.settled_at or at),
     }
     if branch.text:
@@ -67,20 +82,23 @@ def _branch_progress(branch: Branch, at: float) -> dict[str, Any]:
 def _branch_record(branch: Branch) -> dict[str, Any]:
     record: dict[str, Any] = {
         "id": branch.key,
-        "agent": branch.sub_task.agent.name,
-        "url": branch.sub_task.agent.url,
-        "attempts": branch.attempt,
+        "agent": branch.agent.name,
+        "url": branch.agent.url,
+        "attempts": len(branch.attempts),
         "outcome": str(branch.state),
         "queueSeconds": _seconds(branch.queued_at, branch.started_at or branch.settled_at),
         "runSeconds": _seconds(branch.started_at, branch.settled_at),
         "artifacts": [artifact.artifact_id for artifact in branch.kept()],
     }
-    if branch.remote:
-        record |= {"taskId": branch.remote.task_id, "contextId": branch.remote.context_id}
+    last = branch.last
+    if last and last.remote:
+        record |= {"taskId": last.remote.task_id, "contextId": last.remote.context_id}
     if branch.failure:
         record["error"] = {"kind": str(branch.failure.kind), "message": branch.failure.message}
-    if branch.cancel:
-        record["cancel"] = str(branch.cancel)
+    if last and last.cancel:
+        record["cancel"] = str(last.cancel)
+    if len(branch.attempts) > 1:
+        record["agents"] = [attempt.agent.name for attempt in branch.attempts]
     return record
 
 

@@ -1,4 +1,4 @@
-"""Which branches may run now, and when the stage has to be looked at again.
+"""One stage under way: which branches may run now, and when it has to be looked at again.
 
 Counts states, keeps the queue in plan order and the timers in a heap, so that one event
 costs the same in a stage of five and in a stage of a thousand.
@@ -8,47 +8,73 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
 
 from coordinator.core.barrier import BARRIERS, Decision, Tally
 from coordinator.core.branch import Branch
-from coordinator.core.model import PartRef, Stage
+from coordinator.core.model import Artifact, Metadata, PartRef, Release, Stage, SubTask
 from coordinator.core.states import BranchState, Trigger
 
 
-class StageRun:
-    """One stage under way: its branches in plan order, its queue and its timers."""
+class Phase(StrEnum):
+    """Where a stage is."""
 
-    def __init__(self, stage: Stage, task_id: str, at: float, parts: tuple[PartRef, ...] = ()) -> None:
-        """Queue every sub-task; *parts* go to those that name none of their own."""
+    WAITING = "waiting"  #: for the stages it draws on
+    EXPANDING = "expanding"  #: its sub-tasks are being made
+    RUNNING = "running"
+    MERGING = "merging"
+    TRAILING = "trailing"  #: merged; stragglers go on
+    DONE = "done"
+
+
+class StageRun:
+    """The branches of one stage in plan order, its queue, its timers and what came of it."""
+
+    def __init__(self, stage: Stage, task_id: str) -> None:
         self.stage = stage
-        self.branches = {
-            key: Branch(
+        self.phase = Phase.WAITING
+        self.branches: dict[str, Branch] = {}
+        self.deadline: float | None = None
+        self.artifacts: tuple[Artifact, ...] = ()
+        self.summary: Metadata = {}
+        self.merged: frozenset[str] = frozenset()  #: keys of the branches whose outcomes are in the artifact
+        self._task_id = task_id
+        self._waiting: deque[str] = deque()
+        self._blocked: dict[str, set[str]] = {}
+        self._counts: Counter[BranchState] = Counter()
+        self._timers: list[tuple[float, str]] = []
+
+    def begin(self, sub_tasks: Iterable[SubTask], parts: Mapping[str, tuple[PartRef, ...]], at: float) -> None:
+        """Queue every sub-task. *parts* holds what each gets, by its id."""
+        self.phase = Phase.RUNNING
+        self.deadline = None if self.stage.limits.deadline_s is None else at + self.stage.limits.deadline_s
+        for sub_task in sub_tasks:
+            key = self.key(sub_task.id)
+            self.branches[key] = Branch(
                 key=key,
-                task_id=task_id,
-                stage=stage,
+                task_id=self._task_id,
+                stage=self.stage,
                 sub_task=sub_task,
                 queued_at=at,
-                parts=parts if sub_task.parts is None else sub_task.parts,
+                parts=parts[sub_task.id],
             )
-            for sub_task in stage.sub_tasks
-            for key in [f"{stage.name}/{sub_task.id}"]
-        }
-        self.deadline = None if stage.limits.deadline_s is None else at + stage.limits.deadline_s
-        self._waiting = deque(self.branches)
-        self._counts = Counter({BranchState.QUEUED: len(self.branches)})
-        self._timers: list[tuple[float, str]] = []
+            self._counts[BranchState.QUEUED] += 1
+            if sub_task.after:
+                self._blocked[key] = {self.key(other) for other in sub_task.after}
+            else:
+                self._waiting.append(key)
+
+    def key(self, sub_task_id: str) -> str:
+        """Return the key of a branch of this stage."""
+        return f"{self.stage.name}/{sub_task_id}"
 
     def move(self, branch: Branch, trigger: Trigger) -> None:
         """Change one branch's state and the counts with it."""
         before = branch.state
         branch.move(trigger)
-        self.recount(before, branch.state)
-
-    def recount(self, before: BranchState, after: BranchState) -> None:
-        """Count a change of state that was made elsewhere."""
         self._counts[before] -= 1
-        self._counts[after] += 1
+        self._counts[branch.state] += 1
 
     def tally(self) -> Tally:
         """Return how many branches are where."""
@@ -61,7 +87,11 @@ class StageRun:
 
     def judge(self) -> Decision:
         """Ask the stage's barrier."""
-        return BARRIERS[self.stage.release](self.tally(), self.stage.need.of(len(self.branches)))
+        return BARRIERS[self.stage.release](self.tally(), self.needed())
+
+    def needed(self) -> int:
+        """Return the number of branches that have to succeed."""
+        return 1 if self.stage.release is Release.FIRST else self.stage.need.of(len(self.branches))
 
     def startable(self) -> Iterator[Branch]:
         """Yield the branches that may be sent now, in the order they queued up, while there is room."""
@@ -70,6 +100,21 @@ class StageRun:
             branch = self.branches[self._waiting.popleft()]
             if branch.state in {BranchState.QUEUED, BranchState.RETRYING}:
                 yield branch
+
+    def release_dependents(self, branch: Branch) -> list[Branch]:
+        """Queue what waited only for *branch*, which has succeeded; return the branches that became free."""
+        freed: list[Branch] = []
+        for key, waits_for in list(self._blocked.items()):
+            waits_for.discard(branch.key)
+            if not waits_for:
+                del self._blocked[key]
+                self._waiting.append(key)
+                freed.append(self.branches[key])
+        return freed
+
+    def dependents(self, branch: Branch) -> list[Branch]:
+        """Return the branches that can never start, since *branch* has not succeeded."""
+        return [self.branches[key] for key, waits_for in self._blocked.items() if branch.key in waits_for]
 
     def unsettled(self) -> list[Branch]:
         """Return the branches without an outcome."""
@@ -93,6 +138,6 @@ class StageRun:
         while self._timers and self.branches[self._timers[0][1]].state.is_settled:
             heapq.heappop(self._timers)
         instants = [timer[0] for timer in self._timers[:1]]
-        if self.deadline is not None:
+        if self.deadline is not None and self.phase in {Phase.RUNNING, Phase.TRAILING}:
             instants.append(self.deadline)
         return min(instants, default=None)

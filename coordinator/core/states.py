@@ -57,6 +57,7 @@ class Trigger(StrEnum):
     GIVE_UP = "give up"
     TIME_OUT = "time out"
     CANCEL = "cancel"
+    SKIP = "skip"
 
 
 _B, _T = BranchState, Trigger
@@ -65,6 +66,7 @@ BRANCH: Mapping[tuple[BranchState, Trigger], BranchState] = {
     (_B.QUEUED, _T.SEND): _B.SENDING,
     (_B.QUEUED, _T.TIME_OUT): _B.TIMED_OUT,
     (_B.QUEUED, _T.CANCEL): _B.CANCELED,
+    (_B.QUEUED, _T.SKIP): _B.FAILED,
     (_B.SENDING, _T.OPEN): _B.WORKING,
     (_B.SENDING, _T.SUCCEED): _B.SUCCEEDED,
     (_B.SENDING, _T.BACK_OFF): _B.RETRYING,

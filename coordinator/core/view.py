@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from coordinator.core.coordination import Coordination
 from coordinator.core.extension import RUN
 from coordinator.core.model import Artifact, Message, Metadata, TaskState
-from coordinator.core.record import progress, run_record
+from coordinator.core.record import long_record, progress, run_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class TaskView:
     metadata: Metadata = field(default_factory=dict)
     progress: Metadata = field(default_factory=dict)
     accepted_output_modes: tuple[str, ...] = ()
+    long_record: tuple[Metadata, ...] = ()  #: every branch, when they are too many for metadata
 
 
 def view_of(coordination: Coordination, at: float) -> TaskView:
@@ -41,8 +42,9 @@ def view_of(coordination: Coordination, at: float) -> TaskView:
         state_at=coordination.state_at,
         history=(accepted.message,),
         text=coordination.reason,
-        artifacts=coordination.artifacts if is_over else (),
+        artifacts=coordination.artifacts,
         metadata={RUN: run_record(coordination)} if is_over else {},
         progress={} if is_over else progress(coordination, at),
         accepted_output_modes=accepted.accepted_output_modes,
+        long_record=long_record(coordination) if is_over else (),
     )

@@ -173,6 +173,7 @@ class TaskService(NotOffered):
             is_authenticated=context.user.is_authenticated,
             idempotency_key=context.state.get("headers", {}).get("idempotency-key", ""),
             has_activated=has_activated,
+            headers=context.state.get("headers", {}),
         )
         try:
             acceptance = await self.intake.accept(params, caller)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from a2a.types import a2a_pb2 as a2a
@@ -17,14 +18,17 @@ from coordinator.config import Settings
 from coordinator.core.durations import seconds
 from coordinator.core.events import TaskAccepted
 from coordinator.core.extension import URI
-from coordinator.core.model import Limits, Plan, TaskState
+from coordinator.core.model import Limits, Payload, Plan, Stage, TaskState
 from coordinator.directory import Directory
+from coordinator.dispatch import sub_tasks_of
 from coordinator.errors import RequestRefused
 from coordinator.inbound.cards import plan_card
+from coordinator.inbound.journey import arrival
 from coordinator.journal import Acceptance, Journal, NewTask, Scope
 from coordinator.journal.codec import decode_all, encode
-from coordinator.planning import Narrowed, PlanFile, resolve
-from coordinator.wire import json_in, message_in
+from coordinator.outbound import RunTimes
+from coordinator.planning import Asked, PlanFile, PlannedTask, resolve
+from coordinator.wire import content_in, json_in, message_in
 
 Duration = Annotated[float, BeforeValidator(seconds)]
 
@@ -38,9 +42,9 @@ class LimitsParameter(BaseModel):
     branch_timeout: Duration | None = None
     deadline: Duration | None = None
 
-    def narrowed(self) -> Narrowed:
-        """Return what planning takes."""
-        return Narrowed(Limits(self.concurrency, self.branch_timeout, self.deadline))
+    def resolved(self) -> Limits:
+        """Return the core's value."""
+        return Limits(self.concurrency, self.branch_timeout, self.deadline)
 
 
 class Parameters(BaseModel):
@@ -50,6 +54,14 @@ class Parameters(BaseModel):
 
     plan: str = ""
     limits: LimitsParameter = LimitsParameter()
+    parameters: dict[str, str] = Field(default_factory=dict)
+    tasks: tuple[PlannedTask, ...] | None = None
+
+    def asked(self, remaining_s: float | None) -> Asked:
+        """Return what planning takes; a task from another coordinator has only so much time left."""
+        limits = self.limits.resolved()
+        ends = [end for end in (limits.deadline_s, remaining_s) if end is not None]
+        return Asked(replace(limits, deadline_s=min(ends, default=None)), self.parameters, self.tasks)
 
 
 def parameters_of(request: a2a.SendMessageRequest) -> Parameters:
@@ -76,6 +88,7 @@ class Caller:
     is_authenticated: bool = False
     idempotency_key: str = ""
     has_activated: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,28 +99,46 @@ class Intake:
     plans: Mapping[str, PlanFile]
     directory: Directory
     journal: Journal
+    run_times: RunTimes
 
-    def choose(self, name: str, tenant: str) -> PlanFile:
-        """Return the plan: the parameter first, then the endpoint, then the default."""
-        chosen = name or tenant or self.settings.default_plan
+    def choose(self, name: str, tenant: str, message: a2a.Message | None = None) -> PlanFile:
+        """Return the plan: the parameter first, then the endpoint, then the routes, then the default."""
+        chosen = name or tenant or self._routed(message or a2a.Message())
         plan = self.plans.get(chosen)
         if plan is None:
             field = f"metadata.{URI}.plan" if name else "tenant"
             raise RequestRefused(field, f"there is no plan {chosen!r}; there are: {', '.join(sorted(self.plans))}")
         return plan
 
-    def resolve(self, plan: PlanFile, limits: LimitsParameter) -> Plan:
-        """Return *plan* with its agents. Raises `RequestRefused` when nobody matches."""
-        return resolve(plan, self.directory.candidates(), limits.narrowed())
+    def _routed(self, message: a2a.Message) -> str:
+        text = "\n".join(part.text for part in message.parts if part.text)
+        routes = self.settings.routes
+        return next((r.plan for r in routes if r.matches(text, message.message_id)), self.settings.default_plan)
+
+    async def resolve(self, plan: PlanFile, asked: Asked, message: a2a.Message) -> tuple[Plan, tuple[Payload, ...]]:
+        """Return *plan* with its agents and the sub-tasks known by now, and the payloads of their parts.
+
+        Raises `RequestRefused` that names the field. Content is only looked at where the plan wants it.
+        """
+        content = [content_in(part) for part in message.parts] if plan.reads_message else []
+        resolved = await asyncio.to_thread(resolve, plan, self.directory.candidates(), asked, content)
+        stages: list[Stage] = []
+        payloads: list[Payload] = []
+        for stage in resolved.plan.stages:
+            sub_tasks, own = sub_tasks_of(resolved.drafts.get(stage.name, ()), stage, self.run_times)
+            stages.append(replace(stage, sub_tasks=sub_tasks))
+            payloads += own
+        return replace(resolved.plan, stages=tuple(stages)), tuple(payloads)
 
     async def accept(self, request: a2a.SendMessageRequest, caller: Caller) -> Acceptance:
         """Journal the request as a new task, or return the one it repeats. Raises `RequestRefused`."""
         parameters = parameters_of(request)
-        plan = self.choose(parameters.plan, caller.scope.tenant)
+        plan = self.choose(parameters.plan, caller.scope.tenant, request.message)
         _check_parts(request.message)
         validate_input_modes(request.message, plan_card(self.settings, plan))
         message, payloads = message_in(request.message)
-        resolved = self.resolve(plan, parameters.limits)
+        came = arrival(request.message, caller.headers, here=self.settings.url, max_hops=self.settings.max_hops)
+        resolved, made = await self.resolve(plan, parameters.asked(came.remaining_s), request.message)
         now = await self.journal.now()
         accepted = TaskAccepted(
             at=now,
@@ -117,6 +148,8 @@ class Intake:
             plan=resolved,
             accepted_output_modes=tuple(request.configuration.accepted_output_modes),
             extension_active=caller.has_activated,
+            journey=came.journey,
+            rejection=came.rejection,
         )
         new = NewTask(
             task_id=accepted.task_id,
@@ -129,7 +162,7 @@ class Intake:
         acceptance = await self.journal.accept(
             new,
             encode(accepted),
-            payloads=payloads,
+            payloads=(*payloads, *made),
             key=_key(request, caller),
             window_s=self.settings.deduplication_window,
         )

@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from coordinator.directory import KnownAgent
 from coordinator.errors import JournalUnavailable, RequestRefused
-from coordinator.inbound.intake import Intake, LimitsParameter
+from coordinator.inbound.intake import Intake
 from coordinator.journal import Journal
-from coordinator.planning import PlanFile
+from coordinator.planning import PlanFile, agents_of
 
 
 def overview_routes(intake: Intake, journal: Journal) -> Sequence[Route]:
@@ -42,15 +41,14 @@ def overview_routes(intake: Intake, journal: Journal) -> Sequence[Route]:
 
     async def resolved(request: Request) -> Response:
         try:
-            body = await request.json()
-            limits = LimitsParameter.model_validate(body.get("limits", {}))
-            plan = intake.resolve(intake.choose(request.path_params["name"], ""), limits)
-        except (ValueError, AttributeError, ValidationError, RequestRefused) as error:
+            plan = intake.choose(request.path_params["name"], "")
+            agents = agents_of(plan, intake.directory.candidates())
+        except RequestRefused as error:
             return JSONResponse({"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": str(error)}}, 400)
         branches = [
-            {"id": f"{stage.name}/{sub_task.id}", "agent": sub_task.agent.name, "url": sub_task.agent.url}
-            for stage in plan.stages
-            for sub_task in stage.sub_tasks
+            {"id": f"{stage}/{agent.name}", "agent": agent.name, "url": agent.url}
+            for stage, chosen in agents.items()
+            for agent in chosen
         ]
         return JSONResponse({"plan": plan.name, "branches": branches})
 

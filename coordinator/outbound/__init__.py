@@ -7,5 +7,16 @@ core, never as an exception there. Errors are translated here, once.
 from coordinator.outbound.calls import AgentCalls, Patience, shared_http_client
 from coordinator.outbound.cancel import cancel_remote
 from coordinator.outbound.pursue import Attempt, Emit, Fact, pursue
+from coordinator.outbound.run_times import RunTimes
 
-__all__ = ["AgentCalls", "Attempt", "Emit", "Fact", "Patience", "cancel_remote", "pursue", "shared_http_client"]
+__all__ = [
+    "AgentCalls",
+    "Attempt",
+    "Emit",
+    "Fact",
+    "Patience",
+    "RunTimes",
+    "cancel_remote",
+    "pursue",
+    "shared_http_client",
+]

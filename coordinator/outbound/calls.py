@@ -14,10 +14,12 @@ from httpx_aiohttp import AiohttpTransport
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 from typing_extensions import override
 
-from coordinator.core.extension import URI
+from coordinator.core.extension import ENVELOPE, URI
 from coordinator.core.model import AgentRef, FailureKind, RemoteTask
+from coordinator.outbound.envelope import Envelope
 from coordinator.outbound.failures import CallFailed, translated
-from coordinator.wire import timestamp
+from coordinator.outbound.run_times import RunTimes
+from coordinator.wire import struct_out, timestamp
 
 CLOCKS_DIFFER_S = 300.0
 CONNECT_S = 10.0
@@ -70,11 +72,12 @@ class AgentCalls:
     http: httpx.AsyncClient
     patience: Patience = field(default_factory=Patience)
     tokens: Mapping[str, str] = field(default_factory=dict)
+    run_times: RunTimes = field(default_factory=RunTimes)
     rng: random.Random = field(default_factory=random.SystemRandom)
     _clients: dict[AgentRef, Client] = field(default_factory=dict)
 
     async def send(
-        self, agent: AgentRef, message_id: str, parts: Sequence[a2a.Part]
+        self, agent: AgentRef, message_id: str, parts: Sequence[a2a.Part], envelope: Envelope | None = None
     ) -> AsyncGenerator[a2a.StreamResponse]:
         """Send a message and yield what comes back: a stream, or one Task or Message.
 
@@ -82,9 +85,13 @@ class AgentCalls:
         that does not know its callers recognise a message that comes again.
         """
         message = a2a.Message(message_id=message_id, role=a2a.ROLE_USER, parts=parts)
+        headers = {"Idempotency-Key": message_id}
+        if envelope is not None:
+            headers |= envelope.headers(message_id)
+            if agent.understands_us:
+                message.metadata.CopyFrom(struct_out({ENVELOPE: envelope.as_json()}))
         configuration = a2a.SendMessageConfiguration(history_length=0, return_immediately=not agent.streaming)
         request = a2a.SendMessageRequest(message=message, configuration=configuration)
-        headers = {"Idempotency-Key": message_id}
         context = self._context(agent, headers, timeout_s=self.patience.silence_s if agent.streaming else None)
         with translated():
             async for response in self._client(agent).send_message(request, context=context):

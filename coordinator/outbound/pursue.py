@@ -15,14 +15,18 @@ from a2a.types import a2a_pb2 as a2a
 
 from coordinator.core.commands import Follow, Send
 from coordinator.core.events import AttemptFailed, AttemptStarted, AttemptSucceeded, Event, Progressed, TaskOpened
-from coordinator.core.model import Failure, FailureKind, Payload, RemoteTask
+from coordinator.core.model import Failure, FailureKind, Payload, RemoteTask, TaskState
 from coordinator.outbound.calls import AgentCalls
+from coordinator.outbound.envelope import Envelope
 from coordinator.outbound.failures import CallFailed, Trouble
 from coordinator.outbound.reading import AnswerTooLarge, Reading
 from coordinator.outbound.schemas import mismatch
 
 MOST_SENDS = 3
 """How often one message goes out under one id when nobody can say whether it arrived."""
+
+NOTHING_SAID = (TaskState.SUBMITTED, "")
+"""What every task says first, and `TaskOpened` has told already."""
 
 MOST_MISSES = 5
 """Snapshots in a row that may fail before a task is given up."""
@@ -97,6 +101,7 @@ class _Pursuit:
         self._now = now
         self._reading = Reading(calls.patience.max_answer_bytes)
         self._was_cut = False  #: chunks may be missing or doubled; only a snapshot gives the outcome
+        self._sent_at: float | None = None
         self._is_whole = False  #: the last thing read was a snapshot
         self._told: tuple[str, str] = ("", "")
         self._told_at = float("-inf")
@@ -110,7 +115,8 @@ class _Pursuit:
                 return
             try:
                 self._attempt.was_sent = True
-                await self._take_all(self._calls.send(self._agent, command.message_id, parts))
+                self._sent_at = self._now()
+                await self._take_all(self._calls.send(self._agent, command.message_id, parts, self._envelope(command)))
                 failed = CallFailed(
                     Trouble(Failure(FailureKind.IN_DOUBT, "the answer ended before it began"), is_ambiguous=True)
                 )
@@ -123,6 +129,10 @@ class _Pursuit:
                 raise failed
             in_doubt = True
         raise failed
+
+    def _envelope(self, command: Send) -> Envelope:
+        remaining = None if command.until is None else command.until - self._now()
+        return Envelope(command.journey, remaining)
 
     def attach(self, remote: RemoteTask) -> None:
         """Take up a task the specialist is known to have."""
@@ -163,6 +173,8 @@ class _Pursuit:
             return
         artifacts, payloads = self._reading.artifacts()
         message, more = self._reading.message()
+        if self._sent_at is not None:
+            self._calls.run_times.note(self._agent.name, self._now() - self._sent_at)
         event = AttemptSucceeded(
             at=self._now(), branch=self._branch, attempt=self._number, artifacts=artifacts, message=message
         )
@@ -244,7 +256,7 @@ class _Pursuit:
         self.hush()
         word = (self._reading.state or "", self._reading.text())
         now = self._now()
-        if word == self._told or self._reading.is_over:
+        if word in {self._told, NOTHING_SAID} or self._reading.is_over:
             return
         if (pause := self._told_at + self._calls.patience.progress_s - now) > 0:
             self._telling = asyncio.get_running_loop().call_later(pause, self._tell)

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from a2a.types import a2a_pb2 as a2a
+from google.protobuf.struct_pb2 import Struct
 
+from coordinator.core.extension import RUN
 from coordinator.core.model import Artifact, Failure, FailureKind, Message, Payload, RemoteTask, TaskState
-from coordinator.wire import artifact_in, message_in, state_in
+from coordinator.wire import artifact_in, json_in, message_in, state_in
 
 Gathered = tuple[tuple[Artifact, ...], tuple[Payload, ...]]
 
@@ -30,6 +32,7 @@ class Reading:
         self.direct: a2a.Message | None = None
         self._artifacts: dict[str, a2a.Artifact] = {}
         self._max_bytes = max_bytes
+        self._ring: tuple[str, ...] = ()
         self._bytes = 0
 
     @property
@@ -50,6 +53,7 @@ class Reading:
                 update = response.status_update
                 self._take_ids(update.task_id, update.context_id)
                 self._take_status(update.status)
+                self._take_metadata(update.metadata)
             case "artifact_update":
                 self._take_ids(response.artifact_update.task_id, response.artifact_update.context_id)
                 self._take_chunk(response.artifact_update)
@@ -60,6 +64,7 @@ class Reading:
         """Let a snapshot replace everything held. Raises like `take`."""
         self._take_ids(task.id, task.context_id)
         self._take_status(task.status)
+        self._take_metadata(task.metadata)
         self._artifacts.clear()
         self._bytes = 0
         for artifact in task.artifacts:
@@ -88,6 +93,9 @@ class Reading:
         """Return why this is no result, or None when the specialist has completed its task."""
         if self.direct is not None or self.state is TaskState.COMPLETED:
             return None
+        if self._ring and self.state in {TaskState.REJECTED, TaskState.FAILED}:
+            way = " -> ".join(self._ring)
+            return Failure(FailureKind.LOOP, f"the task would go round in a ring, or too far: {way}", ring=self._ring)
         kind, words = _ENDS.get(self.state or TaskState.WORKING, (FailureKind.MALFORMED, "it stopped without a result"))
         said = self.text()
         return Failure(kind, f"{words}: {said}" if said else words)
@@ -107,6 +115,12 @@ class Reading:
         self.state = state
         if status.HasField("message"):
             self.status_message = status.message
+
+    def _take_metadata(self, metadata: Struct) -> None:
+        """Note that a coordinator refused to send the task round in a ring."""
+        record = json_in(metadata).get(RUN) if RUN in metadata else None
+        ring = record.get("ring") if isinstance(record, dict) else None
+        self._ring = tuple(map(str, ring)) if isinstance(ring, list) else ()
 
     def _take_chunk(self, update: a2a.TaskArtifactUpdateEvent) -> None:
         chunk = update.artifact

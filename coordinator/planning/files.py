@@ -5,8 +5,7 @@ The classes below are the file format; `coordinator.core.model` holds what comes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,21 +13,32 @@ import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    TypeAdapter,
     ValidationError,
     model_validator,
 )
 
-from coordinator.core.durations import seconds
-from coordinator.core.merging import STRATEGIES
-from coordinator.core.model import Exhausted, Limits, MergeSpec, Need, Release, Retry
+from coordinator.core.model import (
+    MESSAGE,
+    Exhausted,
+    Limits,
+    MergeSpec,
+    Need,
+    Observed,
+    Release,
+    Retry,
+    Split,
+    Stragglers,
+)
 from coordinator.errors import ConfigurationError
+from coordinator.planning.fields import Duration, Merge, Needed, Range
+from coordinator.planning.graph import SPLIT_NAMES, Graph, check_graph, check_template, sinks
 
-Duration = Annotated[float, BeforeValidator(seconds)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+
+CLIENT = "client"
+"""What `planned_by` names when the client gives the sub-tasks."""
 
 RESERVED = frozenset({"agents", "plans", "healthz", "readyz", "tasks", "v1", "message", "extendedagentcard"})
 """Paths of ours that a plan's endpoint must not hide."""
@@ -39,11 +49,12 @@ class _Strict(BaseModel):
 
 
 class To(_Strict):
-    """Which agents get a sub-task each: exactly one of the three."""
+    """Which agents it may go to: exactly one of skill, tag and agents."""
 
     skill: str | None = None
     tag: str | None = None
     agents: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    most: Annotated[int, Field(ge=1)] | None = None  #: so many of them get a sub-task; the others may stand in
 
     @model_validator(mode="after")
     def _one_of(self) -> To:
@@ -54,84 +65,114 @@ class To(_Strict):
         return self
 
 
+class SplitFile(_Strict):
+    """A list that becomes sub-tasks: the files of the message, the lines of its text, or a list in a data part."""
+
+    of: Name = MESSAGE
+    items: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$")] = "parts"
+    batch: Annotated[int, Field(ge=1)] | None = None
+    into: Annotated[int, Field(ge=1)] | None = None
+    at_least: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _one_size(self) -> SplitFile:
+        if self.batch and self.into:
+            raise ValueError("give batch (items in a sub-task) or into (number of sub-tasks), not both")
+        return self
+
+    def resolved(self) -> Split:
+        """Return the core's value."""
+        return Split(self.of, self.items, self.batch, self.into, self.at_least)
+
+
 class FanOut(_Strict):
-    """Where the branches come from."""
+    """Where the branches come from, and what each of them gets."""
 
     to: To
+    split: SplitFile | None = None
+    planned_by: Name | None = None  #: `client`, or a stage whose answer lists the sub-tasks
+    template: Annotated[str, Field(min_length=1)] | None = None
+    uses: tuple[Name, ...] = ()  #: stages whose merged artifacts every sub-task gets as well
+    message: bool = True  #: whether it gets the parts of the client's message
+    most_sub_tasks: Annotated[int, Field(ge=1, le=10_000)] = 1000
+
+    @model_validator(mode="after")
+    def _one_source(self) -> FanOut:
+        if self.split and self.planned_by:
+            raise ValueError("split and planned_by both say where the sub-tasks come from; give one")
+        if not (self.message or self.split or self.planned_by or self.template or self.uses):
+            raise ValueError("message: false leaves nothing to send; give split, planned_by, template or uses")
+        return self
+
+    @property
+    def draws_on(self) -> tuple[str, ...]:
+        """Return the stages it needs done first."""
+        split = (self.split.of,) if self.split and self.split.of != MESSAGE else ()
+        planned = (self.planned_by,) if self.planned_by and self.planned_by != CLIENT else ()
+        return tuple(dict.fromkeys((*self.uses, *split, *planned)))
+
+
+class ObservedFile(_Strict):
+    """A branch timeout of so many times the 95th percentile of the agent's latest run times."""
+
+    p95_times: Annotated[float, Field(gt=0)] = 3.0
+    at_least: Duration = 1.0
+    at_most: Duration
 
 
 class LimitsFile(_Strict):
     """Bounds of a stage; a client may narrow them, never widen them."""
 
     concurrency: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    branch_timeout: Duration | None = None
+    branch_timeout: Duration | ObservedFile | None = None
     deadline: Duration | None = None
+
+    @property
+    def longest_branch(self) -> float | None:
+        """Return the longest a branch may take, in seconds."""
+        return self.branch_timeout.at_most if isinstance(self.branch_timeout, ObservedFile) else self.branch_timeout
 
     def resolved(self) -> Limits:
         """Return the core's value."""
-        return Limits(self.concurrency, self.branch_timeout, self.deadline)
-
-
-def _backoff(text: Any) -> tuple[float, float]:
-    low, dots, high = str(text).partition("..")
-    if not dots:
-        raise ValueError("write a range, for example 0.5s..8s")
-    bounds = seconds(low), seconds(high)
-    if bounds[0] > bounds[1]:
-        raise ValueError("the range starts with the shorter delay")
-    return bounds
+        rule = self.branch_timeout
+        observed = None
+        if isinstance(rule, ObservedFile):
+            observed = Observed(rule.p95_times, rule.at_least, rule.at_most)
+        return Limits(self.concurrency, self.longest_branch, self.deadline, observed)
 
 
 class RetryFile(_Strict):
     """How often a failed attempt is repeated at the same agent."""
 
     attempts: Annotated[int, Field(ge=1, le=20)] = 3
-    backoff: Annotated[tuple[float, float], BeforeValidator(_backoff)] = (0.5, 8.0)
+    backoff: Range = (0.5, 8.0)
 
 
 class OnFailure(_Strict):
     """What a failure leads to."""
 
     retry: RetryFile | None = None
+    fallback: Annotated[int, Field(ge=0, le=20)] = 0  #: other agents that may take a sub-task over
+    hedge: Duration | None = None  #: a second attempt at another agent after so long without a result
     exhausted: Exhausted = Exhausted.COUNT
-
-
-def _need(value: Any) -> Need:
-    if isinstance(value, Need):
-        return value
-    if value == "all":
-        return Need()
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise ValueError("need is all, a count (0, 1, 2 …) or a ratio between 0 and 1 (0.6)")
-    if isinstance(value, int):
-        return Need("count", value)
-    if value > 1:
-        raise ValueError("a ratio lies between 0.0 and 1.0; write a count without a point")
-    return Need("ratio", value)
 
 
 class BarrierFile(_Strict):
     """When to stop waiting, and how many have to have succeeded then."""
 
     release: Release = Release.SETTLED
-    need: Annotated[Need, BeforeValidator(_need)] = Need()
+    need: Needed = Need()
+    stragglers: Stragglers = Stragglers.CANCEL
 
-
-def _merge(value: Any) -> Any:
-    """Take a bare strategy name, and check the options against the strategy's own fields."""
-    if isinstance(value, str):
-        value = {"strategy": value}
-    if not isinstance(value, Mapping):  # pydantic turns ValueError, not TypeError, into a named problem
-        raise ValueError("merge is a strategy name, or a mapping with strategy and its options")
-    options = {str(key): option for key, option in value.items() if key != "strategy"}
-    name = str(value.get("strategy"))
-    if name not in STRATEGIES:
-        raise ValueError(f"there is no strategy {name!r}; there are: {', '.join(STRATEGIES)}")
-    unknown = set(options) - {option.name for option in fields(STRATEGIES[name])}
-    if unknown:
-        raise ValueError(f"{name} has no option {', '.join(sorted(unknown))}")
-    strategy = TypeAdapter(STRATEGIES[name]).validate_python(options)
-    return MergeSpec(name, {option: getattr(strategy, option) for option in options})
+    @model_validator(mode="after")
+    def _consistent(self) -> BarrierFile:
+        if self.release is Release.FIRST and "need" in self.model_fields_set:
+            raise ValueError("need has no meaning with release: first, which waits for one success")
+        if self.release is Release.ENOUGH and not self.need.value and self.need.kind != "all":
+            raise ValueError("release: enough with need: 0 would not wait for anybody")
+        if self.release is Release.SETTLED and self.stragglers is Stragglers.CONTINUE:
+            raise ValueError("stragglers: continue has no meaning with release: settled, which waits for everybody")
+        return self
 
 
 class StageFile(_Strict):
@@ -141,7 +182,7 @@ class StageFile(_Strict):
     limits: LimitsFile = LimitsFile()
     on_failure: OnFailure = OnFailure()
     barrier: BarrierFile = BarrierFile()
-    merge: Annotated[MergeSpec, BeforeValidator(_merge)] = MergeSpec()
+    merge: Merge = MergeSpec()
     expect: Literal["", "findings"] = ""
 
     @model_validator(mode="after")
@@ -150,7 +191,13 @@ class StageFile(_Strict):
             raise ValueError(
                 "on_failure.exhausted: fail_fast contradicts barrier.need: the first failure ends the task"
             )
-        if self.limits.deadline and self.limits.branch_timeout and self.limits.branch_timeout > self.limits.deadline:
+        if self.on_failure.exhausted is Exhausted.FAIL_FAST and self.barrier.release is Release.FIRST:
+            raise ValueError("on_failure.exhausted: fail_fast contradicts barrier.release: first")
+        stand_ins = self.on_failure.fallback or self.on_failure.hedge
+        if stand_ins and self.fan_out.to.agents and len(self.fan_out.to.agents) == 1:
+            raise ValueError("on_failure.fallback and hedge need another agent, but fan_out.to.agents names only one")
+        longest = self.limits.longest_branch
+        if self.limits.deadline and longest and longest > self.limits.deadline:
             raise ValueError("limits.branch_timeout is longer than limits.deadline")
         return self
 
@@ -161,16 +208,24 @@ class StageFile(_Strict):
         return Retry() if chosen is None else Retry(chosen.attempts, *chosen.backoff)
 
 
-def _only_one(stages: Mapping[str, StageFile]) -> Mapping[str, StageFile]:
-    if len(stages) != 1:
-        raise ValueError("a plan has exactly one stage in this version")
-    return stages
-
-
 def _not_reserved(name: str) -> str:
     if name in RESERVED:
         raise ValueError(f"{name} is a path of the server itself; choose another name")
     return name
+
+
+class ParameterFile(_Strict):
+    """A value the client may give; templates use it as `$name`."""
+
+    description: str = ""
+    default: str | None = None  #: None: the client has to give it
+    values: tuple[str, ...] = ()  #: empty: anything
+
+    @model_validator(mode="after")
+    def _default_is_one(self) -> ParameterFile:
+        if self.default is not None and self.values and self.default not in self.values:
+            raise ValueError(f"default is {self.default!r}, which is none of the values")
+        return self
 
 
 class PlanFile(_Strict):
@@ -180,7 +235,42 @@ class PlanFile(_Strict):
     description: Annotated[str, Field(min_length=1)]
     tags: tuple[str, ...] = ()
     input_modes: tuple[str, ...] = ("text/plain", "application/json", "application/octet-stream")
-    stages: Annotated[dict[Name, StageFile], AfterValidator(_only_one)]
+    parameters: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], ParameterFile] = Field(default_factory=dict)
+    deadline: Duration | None = None  #: for the whole task
+    retry_budget: Annotated[int, Field(ge=0)] | None = None  #: attempts beyond the first, over all branches
+    answer: Name | None = None  #: the stage whose artifact is the task's; needed when several are not used by others
+    stages: Annotated[dict[Name, StageFile], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _whole(self) -> PlanFile:
+        wrong = sorted({MESSAGE, CLIENT} & set(self.stages))
+        if wrong:
+            raise ValueError(f"stages.{wrong[0]}: this name means something else; choose another")
+        taken = sorted(SPLIT_NAMES & set(self.parameters))
+        if taken:
+            raise ValueError(f"parameters.{taken[0]}: in templates it stands for what a split gives; choose another")
+        check_graph(self.graph, self.answer)
+        for name, stage in self.stages.items():
+            if stage.fan_out.template is not None:
+                given = set(self.parameters) | (SPLIT_NAMES if stage.fan_out.split else set())
+                check_template(f"stages.{name}.fan_out.template", stage.fan_out.template, given)
+        return self
+
+    @property
+    def reads_message(self) -> bool:
+        """Whether making the sub-tasks takes a look at the content of the client's message."""
+        fan_outs = [stage.fan_out for stage in self.stages.values()]
+        return any(f.split is not None or f.template is not None or f.planned_by is not None for f in fan_outs)
+
+    @property
+    def graph(self) -> Graph:
+        """Return what each stage draws on."""
+        return {name: stage.fan_out.draws_on for name, stage in self.stages.items()}
+
+    @property
+    def answering_stage(self) -> str:
+        """Return the stage whose artifact is the task's."""
+        return self.answer or sinks(self.graph)[0]
 
 
 def plan_schema() -> dict[str, Any]:

@@ -20,6 +20,7 @@ from coordinator.core.model import (
     Stage,
     SubTask,
 )
+from coordinator.core.scheduling import StageRun
 
 T0 = 1_000_000.0
 """The instant at which every scripted task is accepted."""
@@ -40,18 +41,32 @@ def stage(branches: int = 3, **options: Any) -> Stage:
     return Stage(name="review", sub_tasks=sub_tasks(branches), **options)
 
 
-def accepted(*stages: Stage, at: float = T0) -> ev.TaskAccepted:
+def planned(*tasks: SubTask, name: str = "review", **options: Any) -> Stage:
+    """Return a stage with sub-tasks of its own."""
+    return Stage(name=name, sub_tasks=tasks, **options)
+
+
+def accepted(*stages: Stage, **plan: Any) -> ev.TaskAccepted:
+    return taken_on(Plan(name="code-review", stages=stages, **plan))
+
+
+def taken_on(plan: Plan, at: float = T0) -> ev.TaskAccepted:
     return ev.TaskAccepted(
         at=at,
         task_id="task-1",
         context_id="context-1",
         message=Message("message-1", "user", (PartRef("0" * 64, 3),)),
-        plan=Plan(name="code-review", stages=stages),
+        plan=plan,
     )
 
 
-def artifact(artifact_id: str = "findings", description: str = "") -> Artifact:
-    return Artifact(artifact_id, (PartRef("1" * 64, 5),), name="findings", description=description)
+def artifact(artifact_id: str = "findings", description: str = "", digit: str = "1") -> Artifact:
+    return Artifact(artifact_id, (part(digit),), name="findings", description=description)
+
+
+def part(digit: str) -> PartRef:
+    """Return a part that is told from others by *digit*; that of the message is 0."""
+    return PartRef(digit * 64, 3 if digit == "0" else 5)
 
 
 def remote_of(branch: str, attempt: int = 1) -> RemoteTask:
@@ -59,10 +74,21 @@ def remote_of(branch: str, attempt: int = 1) -> RemoteTask:
 
 
 class Script:
-    """One stage of branches a, b, c … and every fact told so far; verbs tell a fact and return the new commands."""
+    """One stage of branches a, b, c … and every fact told so far; verbs tell a fact and return the new commands.
 
-    def __init__(self, branches: int = 3, *, started: bool = True, **options: Any) -> None:
-        self.facts: list[ev.Event] = [accepted(stage(branches, **options))]
+    With *stages*, those instead, and a branch is named with its stage.
+    """
+
+    def __init__(
+        self,
+        branches: int = 3,
+        *,
+        started: bool = True,
+        stages: tuple[Stage, ...] = (),
+        plan: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        self.facts: list[ev.Event] = [accepted(*(stages or [stage(branches, **options)]), **(plan or {}))]
         self.coordination = Coordination(self.facts[0])
         self.now = T0
         self.first = self.starts() if started else []
@@ -72,7 +98,11 @@ class Script:
         return self.coordination.receive(fact)
 
     def branch(self, name: str) -> Branch:
-        return self.coordination.stage.branches[f"review/{name}"]
+        key = name if "/" in name else f"review/{name}"
+        return self.run(key.partition("/")[0]).branches[key]
+
+    def run(self, name: str = "review") -> StageRun:
+        return self.coordination.stages[name]
 
     def open(self, kind: type[Any] = Command) -> list[Any]:
         return [command for command in self.coordination.outstanding() if isinstance(command, kind)]
@@ -124,19 +154,30 @@ class Script:
     ) -> list[Command]:
         return self.tell(ev.CancelSettled(**self._about(name, attempt), result=result))
 
-    def merges(self, *artifacts: Artifact, summary: dict[str, Any] | None = None) -> list[Command]:
+    def merges(
+        self, *artifacts: Artifact, stage: str = "review", summary: dict[str, Any] | None = None, is_late: bool = False
+    ) -> list[Command]:
         brought = artifacts or (artifact("report"),)
-        return self.tell(ev.Merged(at=self.now, stage="review", artifacts=brought, summary=summary or {}))
+        return self.tell(ev.Merged(at=self.now, stage=stage, artifacts=brought, summary=summary or {}, is_late=is_late))
 
-    def fails_to_merge(self, reason: str = "they do not fit") -> list[Command]:
-        return self.tell(ev.MergeFailed(at=self.now, stage="review", reason=reason))
+    def fails_to_merge(
+        self, reason: str = "they do not fit", *, stage: str = "review", is_late: bool = False
+    ) -> list[Command]:
+        return self.tell(ev.MergeFailed(at=self.now, stage=stage, reason=reason, is_late=is_late))
+
+    def expands(self, stage: str, *made: SubTask) -> list[Command]:
+        return self.tell(ev.StageExpanded(at=self.now, stage=stage, sub_tasks=made))
+
+    def fails_to_expand(self, stage: str, reason: str = "no list there") -> list[Command]:
+        return self.tell(ev.ExpansionFailed(at=self.now, stage=stage, reason=reason))
 
     def cancels(self) -> list[Command]:
         return self.tell(ev.CancelRequested(at=self.now))
 
     def _about(self, name: str, attempt: int | None) -> dict[str, Any]:
-        current = self.branch(name).attempt if attempt is None else attempt
-        return {"at": self.now, "branch": f"review/{name}", "attempt": current}
+        branch = self.branch(name)
+        current = len(branch.attempts) if attempt is None else attempt
+        return {"at": self.now, "branch": branch.key, "attempt": current}
 
 
 def sent(commands: list[Command]) -> list[str]:

@@ -8,82 +8,22 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from coordinator.core import events as ev
-from coordinator.core.commands import Cancel, Command, Follow, Merge, Send
-from coordinator.core.coordination import Coordination
-from coordinator.core.failure import RETRYABLE
-from coordinator.core.model import (
-    Exhausted,
-    Failure,
-    FailureKind,
-    Limits,
-    Need,
-    Release,
-    RemoteTask,
-    Retry,
-    Stage,
-)
-from tests.core.building import T0, accepted, artifact, remote_of, stage
-
-DELAYS = st.sampled_from([0.0, 0.5, 1.0, 2.0, 7.0])
-DURATIONS = st.sampled_from([None, None, 3.0, 12.0, 50.0])
-NEEDS = [
-    ("count", 0),
-    ("count", 1),
-    ("count", 2),
-    ("count", 4),
-    ("count", 9),
-    ("ratio", 0.25),
-    ("ratio", 0.6),
-    ("all", 0),
-]
-STAGES = st.builds(
-    stage,
-    branches=st.sampled_from(range(1, 9)),
-    limits=st.builds(Limits, st.sampled_from([None, 1, 2, 3, 8]), DURATIONS, DURATIONS),
-    retry=st.builds(Retry, st.sampled_from([1, 2, 3, 3, 3]), st.sampled_from([0.0, 1.0]), st.just(2.0)),
-    exhausted=st.sampled_from([Exhausted.COUNT] * 4 + [Exhausted.FAIL_FAST]),
-    release=st.sampled_from(Release),
-    need=st.sampled_from([Need(*need) for need in NEEDS]),
-)
-"""Small plans, most of them forgiving, so that there is something left to go wrong."""
-
-KINDS = st.sampled_from([kind for kind in FailureKind if RETRYABLE[kind]]) | st.sampled_from(FailureKind)
-FAILURES = st.builds(Failure, KINDS, st.just("it broke"), st.none() | DELAYS)
-ARTIFACTS = st.sampled_from([(), (artifact("f"),), (artifact("f"), artifact("g"))])
-ANY = {"at": T0, "branch": "", "attempt": 0}
-REPORTS = st.one_of(
-    st.just(ev.AttemptStarted(**ANY)),
-    st.just(ev.TaskOpened(**ANY, remote=remote_of("", 0))),
-    st.just(ev.Progressed(**ANY, state="TASK_STATE_WORKING", text="half way")),
-    st.builds(partial(ev.AttemptSucceeded, **ANY), artifacts=ARTIFACTS),
-    st.builds(partial(ev.AttemptFailed, **ANY), failure=FAILURES, jitter=st.floats(0, 0.9), is_open=st.booleans()),
-    st.builds(partial(ev.CancelSettled, **ANY), result=st.sampled_from(["confirmed", "finished", "not_sent"])),
-)
-"""What can be said of an attempt; which one, and when, is filled in."""
-
-OTHERS = st.sampled_from(
-    [
-        ev.TimePassed(at=T0),
-        ev.TimePassed(at=T0),
-        ev.TurnStarted(at=T0, epoch=2),
-        ev.Merged(at=T0, stage="review", artifacts=(artifact("report"),), summary={"parts": 1}),
-        ev.MergeFailed(at=T0, stage="review", reason="they do not fit"),
-        ev.CancelRequested(at=T0),
-        ev.CoordinationFailed(at=T0, reason="claims without progress"),
-    ]
-)
-BEFORE = st.sampled_from([[]] * 8 + [[ev.TimePassed(at=T0)], [ev.CancelRequested(at=T0)]])
-"""What is told before the first turn: seldom anything."""
+from coordinator.core.commands import Cancel, Command, Expand, Follow, Merge, Send
+from coordinator.core.coordination import Coordination, merge_id
+from coordinator.core.model import RemoteTask, Stage
+from tests.core.building import T0, artifact, remote_of, taken_on
+from tests.core.hostile_plans import ANSWERS, BEFORE, DELAYS, OTHERS, REPORTS, Planned, plans
 
 WHICH = st.sampled_from(range(100))
 """Picks an attempt: three times out of four one that is open, otherwise any."""
+
+GIVING_UP = (ev.CancelRequested, ev.CoordinationFailed, ev.MergeFailed, ev.ExpansionFailed)
 
 
 @dataclass
@@ -91,11 +31,11 @@ class Attempt:
     """What the shell knows of one attempt, and what the machine has seen happen to it."""
 
     send: Send
-    started_at: float | None = None
     is_reported: bool = False  #: its own event closed it
     was_left_open: bool = False  #: that event said the remote task may still run
     is_opened: bool = False
     cancels: list[Cancel] = field(default_factory=list)
+    settled_cancels: int = 0
 
     @property
     def about(self) -> dict[str, Any]:
@@ -109,28 +49,31 @@ class Attempt:
         """Remember what *fact* says; most of it counts only while the attempt is wanted."""
         if isinstance(fact, ev.TaskOpened):
             self.is_opened = True
-        if not is_wanted:
-            return
-        if isinstance(fact, ev.AttemptStarted) and self.started_at is None:
-            self.started_at = fact.at
-        if isinstance(fact, ev.AttemptSucceeded | ev.AttemptFailed):
+        if isinstance(fact, ev.CancelSettled):
+            self.settled_cancels = len(self.cancels)
+        if is_wanted and isinstance(fact, ev.AttemptSucceeded | ev.AttemptFailed):
             self.is_reported = True
             self.was_left_open = isinstance(fact, ev.AttemptFailed) and fact.is_open
 
 
 class HostileShell(RuleBasedStateMachine):
-    """Tells facts, and checks what each command it is given has to be."""
+    """Tells facts, and remembers the commands it is given."""
 
-    @initialize(planned=STAGES, patience=st.integers(10, 100), before=BEFORE, delay=DELAYS)
-    def accept(self, planned: Stage, patience: int, before: list[ev.Event], delay: float) -> None:
-        self.stage = planned
+    @initialize(planned=plans(), patience=st.integers(10, 100), before=BEFORE, delay=DELAYS)
+    def accept(self, planned: Planned, patience: int, before: list[ev.Event], delay: float) -> None:
+        self.planned = planned
         self.patience = patience
-        self.facts: list[ev.Event] = [accepted(planned)]
+        self.facts: list[ev.Event] = [taken_on(planned.plan)]
         self.coordination = Coordination(self.facts[0])
         self.now = self.at = T0
         self.attempts: dict[str, Attempt] = {}
+        self.started: dict[str, float] = {}  #: when the first attempt of a branch was said to have gone out
+        self.reported_at: dict[str, int] = {}  #: number of the fact that closed an attempt
         self.ids: set[str] = set()
         self.merges: list[Merge] = []
+        self.expands: list[Expand] = []
+        self.begun: dict[str, float] = {}
+        self.reports: dict[str, list[str]] = {stage.name: [] for stage in planned.plan.stages}
         self.ended: tuple[Any, ...] | None = None
         self.outcomes: dict[str, str] = {}
         self.told_after_the_end = 0
@@ -140,15 +83,23 @@ class HostileShell(RuleBasedStateMachine):
         self.tell(ev.TurnStarted(at=self.now, epoch=1))
 
     # One rule, because a machine with several leaves some of them out of most of its runs.
-    @rule(said=REPORTS | REPORTS | OTHERS, which=WHICH, delay=DELAYS, late_by=DELAYS)
+    @rule(said=REPORTS | REPORTS | REPORTS | ANSWERS | OTHERS, which=WHICH, delay=DELAYS, late_by=DELAYS)
     def happen(self, said: ev.Event, which: int, delay: float, late_by: float) -> None:
         self.now += delay
-        if self.told_after_the_end > 5:
+        if self.told_after_the_end > 5 or (isinstance(said, GIVING_UP) and len(self.facts) <= self.patience):
             return
-        if isinstance(said, ev.AttemptEvent):
-            self.report(said, which, late_by)
-        elif self.can_be_told(said):
-            self.tell(dataclasses.replace(said, at=self.now))
+        match said:
+            case ev.AttemptEvent():
+                self.report(said, which, late_by)
+            case ev.Merged() | ev.MergeFailed():
+                self.answer_merge(said, which)
+            case ev.StageExpanded() | ev.ExpansionFailed():
+                self.answer_expand(said, which)
+            case ev.TurnStarted():
+                self.coordination = Coordination.replay(self.facts)
+                self.tell(dataclasses.replace(said, at=self.now))
+            case _:
+                self.tell(dataclasses.replace(said, at=self.now))
 
     @precondition(lambda self: self.coordination.wake_at() is not None)
     @rule()
@@ -166,21 +117,38 @@ class HostileShell(RuleBasedStateMachine):
             fact = dataclasses.replace(said, at=max(T0, self.now - late_by), **attempt.about)
             if isinstance(fact, ev.TaskOpened):
                 fact = dataclasses.replace(fact, remote=attempt.remote)
-            attempt.note(fact, is_wanted=self.coordination.open_command(attempt.send.id) is not None)
-            self.tell(fact)
+            self.tell_of(attempt, fact)
 
-    def can_be_told(self, fact: ev.Event) -> bool:
-        """Say whether the shell could know this; a client and a driver wait before they give up."""
-        match fact:
-            case ev.TurnStarted():
-                self.coordination = Coordination.replay(self.facts)
-                return True
-            case ev.Merged() | ev.MergeFailed():
-                return bool(self.merges)
-            case ev.CancelRequested() | ev.CoordinationFailed():
-                return len(self.facts) > self.patience
-            case _:
-                return True
+    def tell_of(self, attempt: Attempt, fact: ev.AttemptEvent) -> None:
+        is_wanted = self.coordination.open_command(attempt.send.id) is not None
+        attempt.note(fact, is_wanted=is_wanted)
+        if is_wanted and attempt.is_reported:
+            self.reported_at[attempt.send.id] = len(self.facts)
+        if is_wanted and isinstance(fact, ev.AttemptStarted):
+            self.started.setdefault(fact.branch, fact.at)
+        self.tell(fact)
+
+    def answer_merge(self, said: ev.Merged | ev.MergeFailed, which: int) -> None:
+        if not self.merges:
+            return
+        # Most answers are about the latest merge; now and then an earlier one is answered again.
+        merge = self.merges[-1 if which % 4 else which // 4 % len(self.merges)]
+        fact = dataclasses.replace(said, at=self.now, stage=merge.stage, is_late=merge.is_late)
+        if isinstance(fact, ev.Merged):
+            name = f"{merge.stage}-late" if merge.is_late else f"{merge.stage}-report"
+            fact = dataclasses.replace(fact, artifacts=(artifact(name),))
+            if self.coordination.open_command(merge_id(merge.stage, is_late=merge.is_late)):
+                self.reports[merge.stage].append(name)
+        self.tell(fact)
+
+    def answer_expand(self, said: ev.StageExpanded | ev.ExpansionFailed, which: int) -> None:
+        if not self.expands:
+            return
+        stage = self.expands[which % len(self.expands)].stage
+        fact = dataclasses.replace(said, at=self.now, stage=stage.name)
+        if isinstance(fact, ev.StageExpanded):
+            fact = dataclasses.replace(fact, sub_tasks=self.planned.sub_tasks(stage))
+        self.tell(fact)
 
     # -- the shell --------------------------------------------------------------------------------
 
@@ -189,12 +157,23 @@ class HostileShell(RuleBasedStateMachine):
         wanted = [attempt for attempt in known if self.coordination.open_command(attempt.send.id)]
         return wanted if wanted and which % 4 else known
 
+    def stage_of(self, branch: str) -> Stage:
+        return self.coordination.stages[branch.partition("/")[0]].stage
+
+    def attempts_of(self, branch: str) -> list[Attempt]:
+        return [attempt for attempt in self.attempts.values() if attempt.send.branch == branch]
+
     def tell(self, fact: ev.Event) -> None:
         self.facts.append(fact)
         self.at = fact.at
         self.told_after_the_end += self.coordination.is_closed
         issued = self.coordination.receive(fact)
-        assert [command for command in self.coordination.outstanding() if command in issued] == issued
+        outstanding = self.coordination.outstanding()
+        wanted = [command for command in issued if self.coordination.open_command(command.id)]
+        assert [command for command in outstanding if command in issued] == wanted
+        for name, run in self.coordination.stages.items():
+            if run.branches:
+                self.begun.setdefault(name, self.at)
         for command in issued:
             self.take(command)
 
@@ -203,32 +182,30 @@ class HostileShell(RuleBasedStateMachine):
         self.ids.add(command.id)
         match command:
             case Send():
-                assert command.message_id not in {attempt.send.message_id for attempt in self.attempts.values()}
-                assert command.since == self.at
-                assert not [one for one in self.coordination.outstanding() if is_cancel_of(one, command.branch)]
+                self.check_send(command)
                 self.attempts[command.id] = Attempt(command)
             case Cancel():
                 attempt = self.attempts[f"attempt:{command.branch}:{command.attempt}"]
                 assert (command.message_id, command.since) == (attempt.send.message_id, attempt.send.since)
                 attempt.cancels.append(command)
             case Merge():
-                self.check_judgement(command)
+                if self.coordination.open_command(command.id):
+                    self.check_merge(command)
                 self.merges.append(command)
+            case Expand():
+                self.check_expand(command)
+                self.expands.append(command)
             case Follow():
                 raise AssertionError("a follow takes the place of a send without being issued")
 
-    def check_judgement(self, merge: Merge) -> None:
-        tally = self.coordination.tally()
-        assert tally.open == 0
-        assert len(merge.outcomes) == tally.succeeded >= self.stage.need.of(tally.total)
-        order = [branch.key for branch in self.coordination.branches()]
-        assert [outcome.branch for outcome in merge.outcomes] == sorted(
-            (outcome.branch for outcome in merge.outcomes), key=order.index
-        )
-        if self.stage.exhausted is Exhausted.FAIL_FAST:
-            assert tally.failed == 0
-        if self.stage.release is Release.SETTLED:
-            assert tally.canceled == 0
+    def check_send(self, send: Send) -> None:
+        """Say what a send has to be."""
+
+    def check_merge(self, merge: Merge) -> None:
+        """Say what a merge has to be."""
+
+    def check_expand(self, expand: Expand) -> None:
+        """Say what an expansion has to be."""
 
     # -- and it ends ------------------------------------------------------------------------------
 
@@ -237,7 +214,7 @@ class HostileShell(RuleBasedStateMachine):
         if not hasattr(self, "facts"):
             return
         self.tell(ev.TurnStarted(at=self.now, epoch=3))
-        for _ in range(8 * 3 * 4 + 10):
+        for _ in range(500):
             if self.coordination.is_closed:
                 return
             self.do_next()
@@ -246,17 +223,15 @@ class HostileShell(RuleBasedStateMachine):
     def do_next(self) -> None:
         match next(iter(self.coordination.outstanding()), None):
             case Send() | Follow() as command:
-                fact = ev.AttemptSucceeded(at=self.now, **self.attempts[command.id].about)
-                self.attempts[command.id].note(fact, is_wanted=True)
-                self.tell(fact)
+                attempt = self.attempts[command.id]
+                self.tell_of(attempt, ev.AttemptSucceeded(at=self.now, **attempt.about))
             case Cancel() as command:
-                about = {"branch": command.branch, "attempt": command.attempt}
-                self.tell(ev.CancelSettled(at=self.now, **about, result="confirmed"))
-            case Merge():
-                self.tell(ev.Merged(at=self.now, stage="review", artifacts=(artifact("report"),)))
+                attempt = self.attempts[f"attempt:{command.branch}:{command.attempt}"]
+                self.tell_of(attempt, ev.CancelSettled(at=self.now, **attempt.about, result="confirmed"))
+            case Merge() as command:
+                self.answer_merge(ev.Merged(at=self.now, stage="", artifacts=()), 4 * self.merges.index(command))
+            case Expand() as command:
+                self.answer_expand(ev.StageExpanded(at=self.now, stage="", sub_tasks=()), self.expands.index(command))
             case None:
+                assert self.coordination.wake_at() is not None, "stuck: nothing will ever happen"
                 self.wake_up_when_asked()
-
-
-def is_cancel_of(command: Command, branch: str) -> bool:
-    return isinstance(command, Cancel) and command.branch == branch

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.core.barrier import BARRIERS, Decision, Tally, enough, settled, tally_of
+from coordinator.core.barrier import BARRIERS, Decision, Tally, enough, first, settled, tally_of
 from coordinator.core.model import Release
 from coordinator.core.states import SETTLED_STATES, BranchState
 
@@ -61,6 +61,7 @@ def test_every_release_has_its_barrier():
     assert set(BARRIERS) == set(Release)
     assert BARRIERS[Release.SETTLED] is settled
     assert BARRIERS[Release.ENOUGH] is enough
+    assert BARRIERS[Release.FIRST] is first
 
 
 @given(st.lists(st.sampled_from(BranchState), max_size=12), st.integers(0, 12))
@@ -79,3 +80,11 @@ def test_a_tally_counts_each_state_once_and_the_unsettled_as_open(states):
     assert tally.failed == sum(state in {BranchState.FAILED, BranchState.TIMED_OUT} for state in states)
     assert tally.canceled == sum(state is BranchState.CANCELED for state in states)
     assert tally.open == sum(state not in SETTLED_STATES for state in states)
+
+
+@pytest.mark.parametrize(
+    ("succeeded", "failed", "need", "decision"),
+    [(0, 0, 5, WAIT), (0, 4, 5, WAIT), (1, 0, 5, RELEASE), (1, 4, 5, RELEASE), (0, 5, 0, GIVE_UP), (0, 4, 0, WAIT)],
+)
+def test_first_ends_the_wait_at_one_success_whatever_the_need(succeeded, failed, need, decision):
+    assert first(Tally(5, succeeded, failed, 0), need) is decision

@@ -124,9 +124,9 @@ def test_a_cancel_that_is_settled_is_noted_and_lets_the_others_go_on():
     script = Script(2, limits=Limits(branch_timeout_s=10), need=Need("count", 1))
     script.begins("a")
     script.waits(10)
-    assert script.branch("a").cancel == "requested"
+    assert script.branch("a").last.cancel == "requested"
     assert script.settles_cancel("a", result="refused") == []
-    assert script.branch("a").cancel == "refused"
+    assert script.branch("a").last.cancel == "refused"
     assert sent(script.open(Send)) == ["b"]
 
 
@@ -162,7 +162,7 @@ def test_a_result_of_an_earlier_attempt_is_ignored():
     script.begins("a", attempt=1)
     assert script.branch("a").state is BranchState.SENDING
     assert script.branch("a").text == ""
-    assert script.branch("a").attempt_started is False
+    assert script.branch("a").last.has_started is False
 
 
 def test_a_task_opened_after_the_cancel_tells_the_cancel_whom_it_is_for():
@@ -180,7 +180,7 @@ def test_a_task_opened_after_its_branch_timed_out_is_noted_too():
     script.opens("a")
     (cancel,) = script.open(Cancel)
     assert cancel.remote == remote_of("a")
-    assert script.branch("a").remote == remote_of("a")
+    assert script.branch("a").last.remote == remote_of("a")
     assert script.branch("a").state is BranchState.TIMED_OUT
 
 
@@ -199,7 +199,7 @@ def test_a_task_opened_by_an_attempt_nobody_has_to_cancel_is_ignored():
     script.waits(2)
     script.opens("a", attempt=1)
     assert script.open(Cancel) == []
-    assert script.branch("a").remote is None
+    assert script.branch("a").last.remote is None
     assert script.branch("a").state is BranchState.SENDING
 
 
@@ -209,7 +209,7 @@ def test_a_task_opened_after_everything_is_closed_is_ignored():
     script.settles_cancel("a")
     assert script.opens("a") == []
     assert script.coordination.is_closed
-    assert script.branch("a").remote is None
+    assert script.branch("a").last.remote is None
 
 
 def test_a_cancel_keeps_the_task_it_was_made_for():
@@ -225,21 +225,21 @@ def test_what_became_of_a_cancel_is_noted_once_and_only_if_there_was_one():
     script = Script(2, limits=Limits(branch_timeout_s=10))
     script.begins("a")
     script.settles_cancel("a", result="finished")
-    assert script.branch("a").cancel == ""
+    assert script.branch("a").last.cancel == ""
     script.waits(10)
     script.settles_cancel("a", result="confirmed")
     script.settles_cancel("a", result="not_found")
-    assert script.branch("a").cancel == "confirmed"
+    assert script.branch("a").last.cancel == "confirmed"
 
 
 def test_a_new_attempt_has_no_cancel_of_its_own_yet():
     script = Script(1, retry=PATIENT)
     script.fails("a", FailureKind.UNREACHABLE, is_open=True)
     script.settles_cancel("a")
-    assert script.branch("a").cancel == "confirmed"
+    assert script.branch("a").last.cancel == "confirmed"
     script.waits(2)
     script.succeeds("a")
-    assert script.branch("a").cancel == ""
+    assert script.branch("a").last.cancel == ""
 
 
 # -- given up -------------------------------------------------------------------------------------

@@ -75,14 +75,14 @@ def test_a_task_is_opened_once():
     script.opens("a")
     script.opens("a", remote=RemoteTask("another", "context"))
     assert [follow.remote for follow in script.open(Follow)] == [remote_of("a")]
-    assert script.branch("a").remote == remote_of("a")
+    assert script.branch("a").last.remote == remote_of("a")
 
 
 def test_an_answer_without_a_task_settles_the_branch():
     script = Script(2)
     script.succeeds("a")
     assert script.branch("a").state is BranchState.SUCCEEDED
-    assert script.branch("a").remote is None
+    assert script.branch("a").last.remote is None
     assert [command.branch for command in script.open()] == ["review/b"]
 
 
@@ -126,7 +126,7 @@ def test_the_last_attempt_is_final():
         script.waits(delay)
     script.fails("a", FailureKind.FAILED, message="it broke")
     assert script.branch("a").state is BranchState.FAILED
-    assert script.branch("a").attempt == 3
+    assert len(script.branch("a").attempts) == 3
     assert script.branch("a").failure.message == "it broke"
 
 
@@ -164,7 +164,7 @@ def test_a_new_attempt_starts_from_nothing():
     script.fails("a", FailureKind.FAILED)
     script.waits(2)
     branch = script.branch("a")
-    assert (branch.state, branch.remote, branch.text, branch.retry_at) == (BranchState.SENDING, None, "", None)
+    assert (branch.state, branch.last.remote, branch.text, branch.retry_at) == (BranchState.SENDING, None, "", None)
 
 
 def test_a_failed_attempt_that_may_still_run_is_canceled_before_the_next():
@@ -203,7 +203,7 @@ def test_a_branch_that_waits_for_its_cancel_can_still_time_out():
     script.waits(8)
     assert script.branch("a").state is BranchState.TIMED_OUT
     assert script.settles_cancel("a") == []
-    assert script.branch("a").attempt == 1
+    assert len(script.branch("a").attempts) == 1
 
 
 # -- what is not accepted -------------------------------------------------------------------------

@@ -57,20 +57,24 @@ def test_the_branch_timeout_spans_all_attempts():
 def test_a_branch_can_time_out_while_it_waits_for_its_next_attempt():
     script = Script(2, limits=Limits(branch_timeout_s=10), retry=PATIENT, need=ANY)
     script.begins("a")
-    script.waits(9)
-    script.fails("a", FailureKind.UNREACHABLE)
-    assert script.waits(1) == []
+    script.waits(7)
+    script.fails("a", FailureKind.UNREACHABLE, is_open=True)
+    assert script.waits(3) == []
     assert script.branch("a").state is BranchState.TIMED_OUT
+    assert script.settles_cancel("a") == []
     assert script.waits(10) == []
-    assert script.branch("a").attempt == 1
+    assert len(script.branch("a").attempts) == 1
 
 
-def test_a_branch_whose_delay_and_timeout_end_together_times_out():
-    script = Script(2, limits=Limits(branch_timeout_s=2), retry=PATIENT, need=ANY)
+@pytest.mark.parametrize(
+    "limits", [{"limits": Limits(branch_timeout_s=2)}, {"limits": Limits(deadline_s=2)}, {"plan": {"deadline_s": 2}}]
+)
+def test_a_delay_that_ends_when_the_branch_would_time_out_is_not_waited_for(limits):
+    script = Script(2, retry=PATIENT, need=ANY, **limits)
     script.begins("a")
-    script.fails("a", FailureKind.UNREACHABLE)
-    assert sent(script.waits(2)) == []
-    assert script.branch("a").state is BranchState.TIMED_OUT
+    assert script.fails("a", FailureKind.UNREACHABLE, message="connection refused") == []
+    assert script.branch("a").state is BranchState.FAILED
+    assert script.branch("a").failure.message == "connection refused"
 
 
 def test_a_branch_that_timed_out_in_the_queue_for_its_retry_is_not_sent():
@@ -107,8 +111,12 @@ def test_any_fact_later_than_a_timer_sets_it_off():
     assert canceled(script.succeeds("b")) == ["a"]
 
 
-def test_the_deadline_counts_from_the_acceptance_and_ends_everything_open():
-    script = Script(4, limits=Limits(concurrency=2, deadline_s=30), need=ANY)
+@pytest.mark.parametrize(
+    "limits",
+    [{"limits": Limits(concurrency=2, deadline_s=30)}, {"limits": Limits(concurrency=2), "plan": {"deadline_s": 30}}],
+)
+def test_the_deadline_ends_everything_open(limits):
+    script = Script(4, need=ANY, **limits)
     script.waits(1)
     script.opens("b")
     assert script.waits(28.999) == []
@@ -126,22 +134,30 @@ def test_a_branch_that_never_started_says_that_the_deadline_passed():
     script.waits(30)
     failure = script.branch("b").failure
     assert (failure.kind, failure.message) == (FailureKind.DEADLINE, "not settled at the deadline of 30 s")
-    assert script.branch("b").attempt == 0
+    assert len(script.branch("b").attempts) == 0
 
 
 def test_the_deadline_ends_a_branch_that_waits_for_its_next_attempt_and_keeps_its_reason():
-    script = Script(1, limits=Limits(deadline_s=3), retry=Retry(3, 100.0, 100.0))
-    script.fails("a", FailureKind.OVERLOADED, message="too many requests")
+    script = Script(1, limits=Limits(deadline_s=3), retry=PATIENT)
+    script.fails("a", FailureKind.OVERLOADED, message="too many requests", is_open=True)
     assert script.waits(3) == []
     assert script.branch("a").state is BranchState.TIMED_OUT
     assert script.branch("a").failure.message.endswith("the last attempt failed: too many requests")
 
 
-def test_a_turn_that_starts_after_the_deadline_sends_nothing():
+def test_the_deadline_of_a_stage_counts_from_its_start():
     script = Script(2, started=False, limits=Limits(deadline_s=30))
     script.now += 31
+    assert sent(script.starts()) == ["a", "b"]
+    assert script.coordination.wake_at() == T0 + 61
+
+
+def test_a_turn_that_starts_after_the_deadline_of_the_task_sends_nothing():
+    script = Script(2, started=False, plan={"deadline_s": 30})
+    script.now += 30
     assert script.starts() == []
     assert script.coordination.state is TaskState.FAILED
+    assert script.coordination.reason == "the deadline passed before stage review could start"
 
 
 def test_a_failure_of_an_open_attempt_at_the_deadline_cancels_it_once():
@@ -149,7 +165,7 @@ def test_a_failure_of_an_open_attempt_at_the_deadline_cancels_it_once():
     script.opens("a")
     script.now += 30
     assert canceled(script.fails("a", FailureKind.UNREACHABLE, is_open=True)) == ["a"]
-    assert script.branch("a").state is BranchState.TIMED_OUT
+    assert script.branch("a").state is BranchState.FAILED
 
 
 # -- when to wake ---------------------------------------------------------------------------------
@@ -185,7 +201,7 @@ def test_a_timer_of_a_settled_branch_goes_off_without_effect():
 
 def test_a_timer_that_nobody_needs_any_more_goes_off_without_effect():
     script = Script(1)
-    script.coordination.stage.set_timer(T0 + 5, script.branch("a"))
+    script.run().set_timer(T0 + 5, script.branch("a"))
     assert script.waits(5) == []
     assert script.coordination.wake_at() is None
 

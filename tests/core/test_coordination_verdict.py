@@ -142,7 +142,7 @@ def test_a_failed_merge_fails_the_task_and_keeps_what_finished():
     script.succeeds("a")
     assert script.fails_to_merge("no common schema") == []
     assert (script.coordination.state, script.coordination.verdict) == (TaskState.FAILED, Verdict.FAILED)
-    assert script.coordination.reason == "merging the results failed: no common schema"
+    assert script.coordination.reason == "merging the results of stage review failed: no common schema"
     assert [kept.artifact_id for kept in script.coordination.artifacts] == ["review/a/findings"]
     assert script.coordination.is_closed
 

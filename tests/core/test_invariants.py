@@ -2,45 +2,119 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from hypothesis import settings
 from hypothesis.stateful import invariant
 
 from coordinator.core.barrier import tally_of
-from coordinator.core.commands import Cancel, Follow, Send
+from coordinator.core.commands import Cancel, Expand, Follow, Merge, Send
 from coordinator.core.coordination import Coordination
-from coordinator.core.model import Artifact, TaskState, Verdict
+from coordinator.core.model import MESSAGE, Exhausted, Release, Stage, Stragglers, TaskState, Verdict
 from coordinator.core.record import progress, run_record
+from coordinator.core.scheduling import Phase
+from coordinator.core.states import BranchState
 from tests.core.building import T0
 from tests.core.hostile_shell import HostileShell
 
+LIVE = {Phase.RUNNING, Phase.TRAILING}
+
 
 class Invariants(HostileShell):
-    """Looks at the coordination from outside, after every step."""
+    """Looks at every command, and at the coordination from outside after every step."""
+
+    # -- commands ---------------------------------------------------------------------------------
+
+    def check_send(self, send: Send) -> None:
+        assert send.since == self.at
+        assert send.message_id not in {attempt.send.message_id for attempt in self.attempts.values()}
+        before, stage = self.attempts_of(send.branch), self.stage_of(send.branch)
+        assert send.attempt == len(before) + 1
+        assert all(attempt.settled_cancels == len(attempt.cancels) for attempt in before), "the one before is closed"
+        others = [attempt for attempt in before if not attempt.is_reported]
+        assert not others or (stage.hedge_s is not None and len(others) == 1), "only a hedge may start beside another"
+        tried = {attempt.send.agent for attempt in before}
+        if others:
+            assert send.agent not in tried
+        if send.agent in tried:
+            last = max(before, key=lambda attempt: self.reported_at[attempt.send.id])
+            assert send.agent == last.send.agent, "nobody is gone back to"
+        self.check_parts(send)
+
+    def check_parts(self, send: Send) -> None:
+        run = self.coordination.stages[send.branch.partition("/")[0]]
+        task = run.branches[send.branch].sub_task
+        assert all(self.reports[name] for name in run.stage.draws_on), "what it draws on is done"
+        merged = [self.coordination.stages[name].artifacts for name in run.stage.uses]
+        needed = [run.branches[run.key(other)] for other in task.after]
+        assert all(branch.state is BranchState.SUCCEEDED for branch in needed)
+        common = self.coordination.accepted.message.parts if run.stage.with_message else ()
+        expected = [*(common if task.parts is None else task.parts)]
+        expected += [ref for artifacts in merged for one in artifacts for ref in one.parts]
+        expected += [ref for branch in needed for one in branch.artifacts for ref in one.parts]
+        assert list(send.parts) == expected
+
+    def check_merge(self, merge: Merge) -> None:
+        run = self.coordination.stages[merge.stage]
+        tally, keys = run.tally(), [outcome.branch for outcome in merge.outcomes]
+        assert keys == [key for key in run.branches if key in keys], "in plan order"
+        earlier = {outcome.branch for one in self.merges if one.stage == merge.stage for outcome in one.outcomes}
+        assert not earlier & set(keys)
+        assert len(earlier) + len(keys) == tally.succeeded
+        assert tally.succeeded >= (1 if run.stage.release is Release.FIRST else run.stage.need.of(tally.total))
+        assert merge.is_late is any(one.stage == merge.stage for one in self.merges)
+        if run.stage.exhausted is Exhausted.FAIL_FAST:
+            assert tally.failed == 0
+        if merge.is_late:
+            assert keys
+            assert run.stage.stragglers is Stragglers.CONTINUE
+        if merge.is_late or run.stage.release is Release.SETTLED:
+            assert (tally.open, tally.canceled) == (0, 0)
+        elif run.stage.stragglers is Stragglers.CANCEL:
+            assert tally.open == 0
+
+    def check_expand(self, expand: Expand) -> None:
+        assert [name for name, _ in expand.drawn] == [MESSAGE, *expand.stage.draws_on]
+        assert all(self.reports[name] for name in expand.stage.draws_on)
+
+    # -- branches and attempts --------------------------------------------------------------------
 
     @invariant()
     def the_tally_is_the_count_of_the_branches(self) -> None:
         tally = self.coordination.tally()
         assert tally == tally_of(branch.state for branch in self.coordination.branches())
-        assert tally.total == len(self.stage.sub_tasks)
+        assert tally.total == sum(len(self.planned.sub_tasks(self.stage(name))) for name in self.begun)
 
     @invariant()
     def no_more_branches_are_under_way_than_allowed(self) -> None:
-        under_way = sum(branch.state.is_under_way for branch in self.coordination.branches())
-        assert under_way <= (self.stage.limits.concurrency or len(self.stage.sub_tasks))
+        for run in self.coordination.stages.values():
+            under_way = sum(branch.state.is_under_way for branch in run.branches.values())
+            assert under_way <= (run.stage.limits.concurrency or len(run.branches))
 
     @invariant()
-    def no_branch_has_more_attempts_than_allowed(self) -> None:
-        assert all(branch.attempt <= self.stage.retry.attempts for branch in self.coordination.branches())
+    def no_branch_is_tried_more_often_or_elsewhere_than_allowed(self) -> None:
+        for branch in self.coordination.branches():
+            at_each = Counter(attempt.send.agent for attempt in self.attempts_of(branch.key))
+            stage = branch.stage
+            assert all(count <= stage.retry.attempts for count in at_each.values())
+            assert len(at_each) <= 1 + stage.fallback + (stage.hedge_s is not None)
+            assert set(at_each) <= {branch.sub_task.agent, *branch.sub_task.others}
 
     @invariant()
-    def an_attempt_is_open_exactly_while_its_branch_is_under_way(self) -> None:
-        open_attempts = {
-            (command.branch, command.attempt)
-            for command in self.coordination.outstanding()
-            if isinstance(command, Send | Follow)
-        }
-        branches = self.coordination.branches()
-        assert open_attempts == {(branch.key, branch.attempt) for branch in branches if branch.state.is_under_way}
+    def the_retry_budget_is_kept(self) -> None:
+        budget = self.planned.plan.retry_budget
+        first = {attempt.send.branch for attempt in self.attempts.values()}
+        assert budget is None or len(self.attempts) - len(first) <= budget
+
+    @invariant()
+    def attempts_are_open_exactly_while_their_branch_is_under_way(self) -> None:
+        opened: dict[str, list[str]] = {}
+        for command in self.coordination.outstanding():
+            if isinstance(command, Send | Follow):
+                opened.setdefault(command.branch, []).append(command.agent.name)
+        assert set(opened) == {one.key for one in self.coordination.branches() if one.state.is_under_way}
+        for key, agents in opened.items():
+            assert len(agents) == 1 or (self.stage_of(key).hedge_s is not None and len(set(agents)) == len(agents) == 2)
 
     @invariant()
     def an_opened_task_is_followed_and_not_sent_again(self) -> None:
@@ -71,6 +145,11 @@ class Invariants(HostileShell):
             if branch.state.is_settled:
                 assert self.outcomes.setdefault(branch.key, branch.state) == branch.state
                 assert branch.settled_at is not None
+                assert (branch.failure is not None) is (
+                    branch.state in {BranchState.FAILED, BranchState.TIMED_OUT}
+                ) or (branch.state is BranchState.CANCELED)
+
+    # -- the task ---------------------------------------------------------------------------------
 
     @invariant()
     def a_replay_gives_the_same_coordination(self) -> None:
@@ -113,17 +192,22 @@ class Invariants(HostileShell):
     @invariant()
     def the_verdict_fits_the_state_and_the_branches(self) -> None:
         seen, tally = self.coordination, self.coordination.tally()
+        ids = [one.artifact_id for one in seen.artifacts]
         match seen.state:
             case TaskState.SUBMITTED | TaskState.WORKING:
-                assert (seen.verdict, seen.reason, seen.artifacts) == (None, "", ())
+                assert (seen.verdict, seen.reason) == (None, "")
+                assert ids == self.reports[self.planned.plan.answering_stage]
             case TaskState.COMPLETED:
                 assert seen.verdict is (Verdict.PARTIAL if tally.failed else Verdict.COMPLETE)
                 assert seen.reason.startswith("Partial result") is (seen.verdict is Verdict.PARTIAL)
-                assert [merged.artifact_id for merged in seen.artifacts] == ["report"]
+                assert ids == self.reports[self.planned.plan.answering_stage]
+                assert all(self.reports.values())
             case _:
                 assert seen.verdict in {Verdict.FAILED, Verdict.CANCELED}
                 assert seen.reason
-                assert {kept.artifact_id for kept in seen.artifacts} == self.finished()
+                assert ids == [f"{one.key}/{kept.artifact_id}" for one in seen.branches() for kept in one.artifacts]
+
+    # -- time -------------------------------------------------------------------------------------
 
     @invariant()
     def something_always_happens_next(self) -> None:
@@ -132,28 +216,27 @@ class Invariants(HostileShell):
             wake_at = seen.wake_at()
             assert seen.outstanding() or wake_at is not None
             assert wake_at is None or wake_at > self.at, "a timer that is due has gone off"
-            if self.stage.limits.deadline_s and seen.tally().open:
-                assert wake_at is not None
-                assert wake_at <= T0 + self.stage.limits.deadline_s
+            for name, run in seen.stages.items():
+                if run.phase in LIVE and run.tally().open:
+                    assert all(wake_at is not None and wake_at <= end for end in self.deadlines(name))
 
     @invariant()
     def nobody_is_waited_for_longer_than_allowed(self) -> None:
-        limits, has_begun = self.stage.limits, self.coordination.state is not TaskState.SUBMITTED
-        for branch in self.coordination.branches():
-            ends = [T0 + limits.deadline_s] if limits.deadline_s and has_begun else []
-            if limits.branch_timeout_s:
-                ends += [start + limits.branch_timeout_s for start in self.first_start(branch.key)]
-            assert branch.state.is_settled or all(self.at < end for end in ends)
+        for name, run in self.coordination.stages.items():
+            for branch in run.branches.values() if run.phase in LIVE else ():
+                ends = self.deadlines(name)
+                timeout = branch.sub_task.timeout_s or run.stage.limits.branch_timeout_s
+                if timeout and branch.key in self.started:
+                    ends.append(self.started[branch.key] + timeout)
+                assert branch.state.is_settled or all(self.at < end for end in ends)
 
-    def first_start(self, key: str) -> list[float]:
-        attempts = [attempt for attempt in self.attempts.values() if attempt.send.branch == key]
-        return [attempt.started_at for attempt in attempts if attempt.started_at is not None][:1]
+    def deadlines(self, name: str) -> list[float]:
+        within = self.stage(name).limits.deadline_s
+        ends = [self.begun[name] + within] if within and name in self.begun else []
+        return [*ends, T0 + self.planned.plan.deadline_s] if self.planned.plan.deadline_s else ends
 
-    def finished(self) -> set[str]:
-        def id_of(key: str, brought: Artifact) -> str:
-            return f"{key}/{brought.artifact_id}"
-
-        return {id_of(branch.key, one) for branch in self.coordination.branches() for one in branch.artifacts}
+    def stage(self, name: str) -> Stage:
+        return self.coordination.stages[name].stage
 
 
 Invariants.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)

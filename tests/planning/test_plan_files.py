@@ -1,50 +1,56 @@
 """Plan files: what is accepted, and that a wrong field is named."""
 
-from pathlib import Path
-
+import jsonschema_rs
 import pytest
 import yaml
 
 from coordinator.config import PLANS
-from coordinator.core.model import Exhausted, Limits, MergeSpec, Need, Release, Retry
+from coordinator.core.merging import STRATEGIES
+from coordinator.core.model import Exhausted, Limits, MergeSpec, Need, Release, Retry, Stragglers
 from coordinator.errors import ConfigurationError
 from coordinator.planning import load_plans, plan_schema
+from tests.planning.making import a_plan, a_stage, loaded
 
 
-def a_plan(**stage):
-    stage = {"fan_out": {"to": {"skill": "review"}}, **stage}
-    return {"name": "a-plan", "description": "A plan.", "stages": {"only": stage}}
-
-
-def load(tmp_path: Path, document) -> object:
-    file = tmp_path / "plan.yaml"
-    file.write_text(document if isinstance(document, str) else yaml.safe_dump(document))
-    return load_plans([file])["a-plan"].stages["only"]
+def only(tmp_path, fan_out=None, **stage):
+    """Return the one stage of a plan as it was read."""
+    return loaded(tmp_path, a_plan({"only": a_stage(**(fan_out or {})) | stage})).stages["only"]
 
 
 def test_what_a_plan_leaves_out_has_sane_defaults(tmp_path):
-    stage = load(tmp_path, a_plan())
+    plan = loaded(tmp_path, a_plan())
+    stage = plan.stages["only"]
+    assert (plan.parameters, plan.deadline, plan.retry_budget, plan.answering_stage) == ({}, None, None, "only")
     assert stage.limits.resolved() == Limits()
     assert stage.retry == Retry(attempts=1)
+    assert (stage.on_failure.fallback, stage.on_failure.hedge) == (0, None)
     assert stage.on_failure.exhausted is Exhausted.COUNT
     assert (stage.barrier.release, stage.barrier.need) == (Release.SETTLED, Need("all"))
+    assert stage.barrier.stragglers is Stragglers.CANCEL
     assert stage.merge == MergeSpec("concat")
+    fan_out = stage.fan_out
+    assert (fan_out.split, fan_out.planned_by, fan_out.template, fan_out.uses) == (None, None, None, ())
+    assert (fan_out.message, fan_out.most_sub_tasks, fan_out.to.most) == (True, 1000, None)
+    assert not plan.reads_message
 
 
 def test_every_option_of_a_stage_is_read(tmp_path):
-    stage = load(
+    stage = only(
         tmp_path,
-        a_plan(
-            limits={"concurrency": 3, "branch_timeout": "30s", "deadline": "2m"},
-            on_failure={"retry": {"attempts": 4, "backoff": "500ms..8s"}, "exhausted": "count"},
-            barrier={"release": "enough", "need": 0.6},
-            merge={"strategy": "findings", "min_confidence": 80, "min_votes": 2},
-            expect="findings",
-        ),
+        {"to": {"tag": "fast", "most": 2}, "split": {"items": "a.b", "into": 4, "at_least": 8}, "message": False},
+        limits={"concurrency": 3, "branch_timeout": "30s", "deadline": "2m"},
+        on_failure={"retry": {"attempts": 4, "backoff": "500ms..8s"}, "fallback": 2, "hedge": "5s"},
+        barrier={"release": "enough", "need": 0.6, "stragglers": "continue"},
+        merge={"strategy": "findings", "min_confidence": 80, "min_votes": 2},
+        expect="findings",
     )
+    split = stage.fan_out.split.resolved()
+    assert (split.of, split.items, split.batch, split.into, split.at_least) == ("message", "a.b", None, 4, 8)
     assert stage.limits.resolved() == Limits(3, 30.0, 120.0)
     assert stage.retry == Retry(4, 0.5, 8.0)
+    assert (stage.on_failure.fallback, stage.on_failure.hedge) == (2, 5.0)
     assert (stage.barrier.release, stage.barrier.need) == (Release.ENOUGH, Need("ratio", 0.6))
+    assert stage.barrier.stragglers is Stragglers.CONTINUE
     assert stage.merge == MergeSpec("findings", {"min_confidence": 80, "min_votes": 2})
     assert stage.expect == "findings"
 
@@ -54,31 +60,29 @@ def test_every_option_of_a_stage_is_read(tmp_path):
     [("all", Need()), (0, Need("count", 0)), (3, Need("count", 3)), (1, Need("count", 1)), (1.0, Need("ratio", 1.0))],
 )
 def test_need_is_all_a_count_or_a_ratio(tmp_path, need, meaning):
-    assert load(tmp_path, a_plan(barrier={"need": need})).barrier.need == meaning
+    assert only(tmp_path, barrier={"need": need}).barrier.need == meaning
 
 
 @pytest.mark.parametrize(
     ("stage", "field"),
     [
         ({"barier": {}}, "stages.only.barier"),
-        ({"fan_out": {"to": {}}}, "stages.only.fan_out.to"),
-        ({"fan_out": {"to": {"skill": "a", "tag": "b"}}}, "stages.only.fan_out.to"),
-        ({"fan_out": {"to": {"agents": []}}}, "stages.only.fan_out.to.agents"),
-        ({"fan_out": {"to": {"agents": ["a", "a"]}}}, "agents names an agent twice"),
         ({"limits": {"concurrency": 0}}, "stages.only.limits.concurrency"),
         ({"limits": {"deadline": "soon"}}, "stages.only.limits.deadline"),
         ({"limits": {"deadline": "0s"}}, "stages.only.limits.deadline"),
         ({"limits": {"deadline": True}}, "stages.only.limits.deadline"),
-        ({"limits": {"deadline": "5s", "branch_timeout": "6s"}}, "branch_timeout is longer"),
-        ({"on_failure": {"exhausted": "escalate"}}, "stages.only.on_failure.exhausted"),
+        ({"on_failure": {"exhausted": "sulk"}}, "stages.only.on_failure.exhausted"),
         ({"on_failure": {"retry": {"attempts": 0}}}, "stages.only.on_failure.retry.attempts"),
         ({"on_failure": {"retry": {"backoff": "8s..1s"}}}, "stages.only.on_failure.retry.backoff"),
         ({"on_failure": {"retry": {"backoff": "8s"}}}, "stages.only.on_failure.retry.backoff"),
-        ({"on_failure": {"exhausted": "fail_fast"}, "barrier": {"need": 2}}, "contradicts barrier.need"),
+        ({"on_failure": {"fallback": -1}}, "stages.only.on_failure.fallback"),
+        ({"on_failure": {"hedge": "0s"}}, "stages.only.on_failure.hedge"),
         ({"barrier": {"need": 1.5}}, "stages.only.barrier.need"),
         ({"barrier": {"need": -1}}, "stages.only.barrier.need"),
         ({"barrier": {"need": True}}, "stages.only.barrier.need"),
+        ({"barrier": {"need": "most"}}, "stages.only.barrier.need"),
         ({"barrier": {"release": "sometime"}}, "stages.only.barrier.release"),
+        ({"barrier": {"stragglers": "wait"}}, "stages.only.barrier.stragglers"),
         ({"merge": "magic"}, "there is no strategy 'magic'"),
         ({"merge": 7}, "stages.only.merge"),
         ({"merge": {"strategy": "findings", "max_votes": 1}}, "findings has no option max_votes"),
@@ -89,9 +93,72 @@ def test_need_is_all_a_count_or_a_ratio(tmp_path, need, meaning):
 )
 def test_a_wrong_field_is_named_with_the_file(tmp_path, stage, field):
     with pytest.raises(ConfigurationError) as refusal:
-        load(tmp_path, a_plan(**stage))
+        only(tmp_path, **stage)
     assert field in str(refusal.value)
     assert "plan.yaml" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("fan_out", "field"),
+    [
+        ({"to": {}}, "fan_out.to"),
+        ({"to": {"skill": "a", "tag": "b"}}, "fan_out.to"),
+        ({"to": {"agents": []}}, "fan_out.to.agents"),
+        ({"to": {"agents": ["a", "a"]}}, "agents names an agent twice"),
+        ({"to": {"skill": "a", "most": 0}}, "fan_out.to.most"),
+        ({"split": "parts"}, "fan_out.split"),
+        ({"split": {"batch": 0}}, "fan_out.split.batch"),
+        ({"split": {"into": 0}}, "fan_out.split.into"),
+        ({"split": {"at_least": 0}}, "fan_out.split.at_least"),
+        ({"split": {"items": "a..b"}}, "fan_out.split.items"),
+        ({"split": {"items": ""}}, "fan_out.split.items"),
+        ({"split": {"of": "Some Stage"}}, "fan_out.split.of"),
+        ({"split": {"size": 3}}, "fan_out.split.size"),
+        ({"planned_by": "Not A Name"}, "fan_out.planned_by"),
+        ({"template": ""}, "fan_out.template"),
+        ({"uses": "other"}, "fan_out.uses"),
+        ({"message": "sometimes"}, "fan_out.message"),
+        ({"most_sub_tasks": 0}, "fan_out.most_sub_tasks"),
+        ({"most_sub_tasks": 10_001}, "fan_out.most_sub_tasks"),
+        ({"of": "message"}, "fan_out.of"),
+    ],
+)
+def test_a_wrong_fan_out_is_named(tmp_path, fan_out, field):
+    with pytest.raises(ConfigurationError) as refusal:
+        only(tmp_path, fan_out)
+    assert "stages.only.fan_out" in str(refusal.value)
+    assert field in str(refusal.value)
+
+
+ONE = {"to": {"agents": ["ada"]}}
+
+
+@pytest.mark.parametrize(
+    ("fan_out", "stage", "fields"),
+    [
+        ({"split": {"batch": 2, "into": 2}}, {}, ["fan_out.split", "batch", "into"]),
+        ({"split": {}, "planned_by": "client"}, {}, ["split", "planned_by"]),
+        ({"message": False}, {}, ["message: false", "nothing to send"]),
+        ({}, {"limits": {"deadline": "5s", "branch_timeout": "6s"}}, ["limits.branch_timeout", "limits.deadline"]),
+        ({}, {"on_failure": {"exhausted": "fail_fast"}, "barrier": {"need": 2}}, ["exhausted", "barrier.need"]),
+        (
+            {},
+            {"on_failure": {"exhausted": "fail_fast"}, "barrier": {"release": "first"}},
+            ["exhausted", "barrier.release"],
+        ),
+        ({}, {"barrier": {"release": "first", "need": 1}}, ["barrier", "need", "release: first"]),
+        ({}, {"barrier": {"release": "enough", "need": 0}}, ["barrier", "need: 0", "release: enough"]),
+        ({}, {"barrier": {"release": "enough", "need": 0.0}}, ["barrier", "need: 0", "release: enough"]),
+        ({}, {"barrier": {"stragglers": "continue"}}, ["barrier", "stragglers", "release: settled"]),
+        (ONE, {"on_failure": {"fallback": 1}}, ["on_failure.fallback", "fan_out.to.agents"]),
+        (ONE, {"on_failure": {"hedge": "1s"}}, ["hedge", "fan_out.to.agents"]),
+    ],
+)
+def test_fields_that_contradict_each_other_are_refused_by_name(tmp_path, fan_out, stage, fields):
+    with pytest.raises(ConfigurationError) as refusal:
+        only(tmp_path, fan_out, **stage)
+    assert "stages.only" in str(refusal.value)
+    assert [field for field in fields if field not in str(refusal.value)] == []
 
 
 @pytest.mark.parametrize(
@@ -100,19 +167,30 @@ def test_a_wrong_field_is_named_with_the_file(tmp_path, stage, field):
         ({"name": "healthz"}, "path of the server itself"),
         ({"name": "Not A Name"}, "name"),
         ({"description": ""}, "description"),
-        ({"stages": {}}, "exactly one stage"),
+        ({"stages": {}}, "stages"),
+        ({"stages": {"Not A Name": a_stage()}}, "stages.Not A Name"),
+        ({"stages": {"message": a_stage()}}, "stages.message: this name means something else"),
+        ({"stages": {"client": a_stage()}}, "stages.client: this name means something else"),
         ({"colour": "red"}, "colour"),
+        ({"deadline": "never"}, "deadline"),
+        ({"retry_budget": -1}, "retry_budget"),
+        ({"parameters": {"Tone": {}}}, "parameters.Tone"),
+        ({"parameters": {"tone": {"default": "shrill", "values": ["kind", "dry"]}}}, "parameters.tone"),
+        ({"parameters": {"tone": {"default": 1}}}, "parameters.tone.default"),
+        ({"parameters": {"items": {}}}, "parameters.items: in templates it stands for"),
+        ({"answer": "nobody"}, "answer: nobody is no stage"),
     ],
 )
 def test_a_wrong_plan_is_refused(tmp_path, change, told):
-    with pytest.raises(ConfigurationError, match=told):
-        load(tmp_path, a_plan() | change)
+    with pytest.raises(ConfigurationError) as refusal:
+        loaded(tmp_path, a_plan() | change)
+    assert told in str(refusal.value)
 
 
 @pytest.mark.parametrize("text", ["just words", "- a\n- list\n", "a: [", ""])
 def test_a_file_that_is_no_plan_is_told_apart_from_a_wrong_plan(tmp_path, text):
     with pytest.raises(ConfigurationError, match=r"plan\.yaml"):
-        load(tmp_path, text)
+        loaded(tmp_path, text)
 
 
 def test_two_plans_of_one_name_are_refused(tmp_path):
@@ -131,6 +209,55 @@ def test_the_plans_that_ship_are_valid():
     assert "code-review" in load_plans([PLANS])
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_may_be_named_without_options(tmp_path, strategy):
+    assert only(tmp_path, merge=strategy).merge.strategy == strategy
+
+
+@pytest.mark.parametrize("file", sorted(PLANS.glob("*.yaml")), ids=lambda file: file.stem)
+def test_the_plans_that_ship_fit_the_schema_for_editors(file):
+    jsonschema_rs.validate(plan_schema(), yaml.safe_load(file.read_text("utf-8")))
+
+
+WRITTEN = a_plan(
+    {
+        "only": a_stage()
+        | {
+            "limits": {"branch_timeout": "500ms", "deadline": 60},
+            "on_failure": {"retry": {"backoff": "0.5s..8s"}, "hedge": "1m"},
+            "barrier": {"need": 0.6},
+            "merge": {"strategy": "findings", "min_votes": 2},
+        }
+    }
+)
+
+
+@pytest.mark.parametrize("change", [{}, {"barrier": {"need": "all"}}, {"barrier": {"need": 2}}, {"merge": "concat"}])
+def test_what_people_write_fits_the_schema_for_editors(tmp_path, change):
+    document = a_plan({"only": WRITTEN["stages"]["only"] | change})
+    assert loaded(tmp_path, document)
+    jsonschema_rs.validate(plan_schema(), document)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"limits": {"deadline": "soon"}},
+        {"on_failure": {"retry": {"backoff": "8s"}}},
+        {"barrier": {"need": "most"}},
+        {"merge": "magic"},
+        {"merge": {"strategy": "concat", "min_votes": 2}},
+    ],
+)
+def test_the_schema_for_editors_marks_what_is_wrong(change):
+    document = a_plan({"only": WRITTEN["stages"]["only"] | change})
+    assert not jsonschema_rs.is_valid(plan_schema(), document)
+
+
+def test_a_merge_with_options_only_uses_the_usual_strategy(tmp_path):
+    assert only(tmp_path, merge={"name": "all"}).merge == MergeSpec("concat", {"name": "all"})
+
+
 def test_the_schema_for_editors_knows_every_field_of_a_plan():
-    schema = plan_schema()
-    assert set(schema["properties"]) == {"name", "description", "tags", "input_modes", "stages"}
+    told = {"name", "description", "tags", "input_modes", "parameters", "deadline", "retry_budget", "answer", "stages"}
+    assert set(plan_schema()["properties"]) == told

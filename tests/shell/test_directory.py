@@ -46,13 +46,13 @@ def test_a_folder_of_cards_needs_no_network(tmp_path, http):
     directory = Directory([AgentEntry(card=str(write(tmp_path, a=card())))], http)
     (candidate,) = directory.candidates()
     assert (candidate.ref.name, candidate.ref.url) == ("pricing-agent", "https://a.example/rpc")
-    assert candidate.skills == {"pricing"}
+    assert candidate.ref.skills == ("pricing",)
     assert candidate.tags == {"money"}
 
 
 def test_the_cards_that_ship_are_five_reviewers(http):
     candidates = Directory([AgentEntry(card=str(CARDS))], http).candidates()
-    names = {candidate.ref.name for candidate in candidates if "python-review" in candidate.skills}
+    names = {candidate.ref.name for candidate in candidates if "python-review" in candidate.ref.skills}
     assert names == {"lint", "security", "complexity", "deadcode", "types"}
 
 
