@@ -121,7 +121,10 @@ class Intake:
         Raises `RequestRefused` that names the field. Content is only looked at where the plan wants it.
         """
         content = [content_in(part) for part in message.parts] if plan.reads_message else []
-        resolved = await asyncio.to_thread(resolve, plan, self.directory.candidates(), asked, content)
+        try:
+            resolved = await asyncio.to_thread(resolve, plan, self.directory.candidates(), asked, content)
+        except RequestRefused as error:
+            raise _in_place(error) from error
         stages: list[Stage] = []
         payloads: list[Payload] = []
         for stage in resolved.plan.stages:
@@ -175,6 +178,12 @@ class Intake:
         first = next(iter(decode_all(await self.journal.read(task_id))), None)
         if isinstance(first, TaskAccepted) and (first.message, first.plan.name) != (again.message, again.plan.name):
             raise RequestRefused("Idempotency-Key", "it came before, with another message")
+
+
+def _in_place(error: RequestRefused) -> RequestRefused:
+    """Name a parameter of ours by the place it has in the request."""
+    is_ours = error.field.partition(".")[0] in {"parameters", "tasks"}
+    return RequestRefused(f"metadata.{URI}.{error.field}", str(error)) if is_ours else error
 
 
 def _check_parts(message: a2a.Message) -> None:

@@ -189,6 +189,16 @@ def test_a_client_s_cancel_ends_the_wait_for_stragglers():
     assert script.coordination.state is TaskState.CANCELED
 
 
+def test_a_client_s_cancel_stops_the_late_merge():
+    script = Script(3, **GO_ON)
+    for name in "abc":
+        script.succeeds(name)
+    script.merges()
+    assert script.cancels() == []
+    assert script.coordination.is_closed
+    assert script.merges(is_late=True) == []
+
+
 def test_a_late_merge_that_fails_fails_the_task():
     script = Script(3, **GO_ON)
     for name in "abc":

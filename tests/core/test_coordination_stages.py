@@ -206,6 +206,16 @@ def test_a_stage_is_expanded_from_what_it_draws_on(how):
     assert [send.parts for send in sends] == [(part("0"), part("5")), (part("8"), part("5"))]
 
 
+@pytest.mark.parametrize("how", [{"planned_by": "review"}, {"split": Split(of="review", items="lines")}])
+def test_a_stage_waits_for_what_its_sub_tasks_are_made_of_though_it_does_not_use_it(how):
+    script = made_later(**how)
+    assert sent(script.first) == ["a"]
+    assert script.open(Expand) == []
+    finished(script, "review")
+    (send,) = script.expands("work", ONE)
+    assert send.parts == (part("0"),)
+
+
 def test_a_split_of_the_message_is_expanded_at_once():
     script = Script(stages=(Stage("work", split=Split()),))
     assert [command.id for command in script.first] == ["expand:work"]

@@ -3,9 +3,9 @@
 import pytest
 
 from coordinator.core import events as ev
-from coordinator.core.model import FailureKind, Limits, Need, Retry, TaskState
+from coordinator.core.model import FailureKind, Limits, Need, Retry, SubTask, TaskState
 from coordinator.core.states import BranchState
-from tests.core.building import T0, Script, canceled, merge_in, remote_of, sent
+from tests.core.building import T0, Script, agent, canceled, merge_in, planned, remote_of, sent
 
 ANY = Need("count", 0)
 PATIENT = Retry(attempts=3, backoff_min_s=4.0, backoff_max_s=60.0)
@@ -30,6 +30,37 @@ def test_a_branch_that_timed_out_says_after_how_long():
     failure = script.branch("a").failure
     assert (failure.kind, failure.message) == (FailureKind.TIMED_OUT, "no result within 10 s")
     assert script.branch("a").settled_at == T0 + 10
+
+
+def test_a_sub_task_may_have_a_timeout_of_its_own():
+    tasks = (SubTask("a", agent("agent-a"), timeout_s=3.0), SubTask("b", agent("agent-b")))
+    script = Script(stages=(planned(*tasks, limits=Limits(branch_timeout_s=10), need=ANY),))
+    script.begins("a")
+    script.begins("b")
+    assert canceled(script.waits(3)) == ["a"]
+    assert script.branch("a").failure.message == "no result within 3 s"
+    assert canceled(script.waits(7)) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("options", "until"),
+    [
+        ({}, None),
+        ({"limits": Limits(branch_timeout_s=10)}, 10),
+        ({"limits": Limits(branch_timeout_s=10, deadline_s=9)}, 9),
+        ({"limits": Limits(branch_timeout_s=10, deadline_s=9), "plan": {"deadline_s": 8}}, 8),
+    ],
+)
+def test_an_attempt_says_until_when_its_result_is_wanted(options, until):
+    (send,) = Script(1, **options).first
+    assert send.until == (None if until is None else T0 + until)
+
+
+def test_a_later_attempt_has_only_what_is_left_of_the_branch_timeout():
+    script = Script(1, limits=Limits(branch_timeout_s=10), retry=PATIENT)
+    script.begins("a")
+    script.fails("a", FailureKind.UNREACHABLE)
+    assert [send.until for send in script.waits(2)] == [T0 + 10]
 
 
 def test_a_repeated_start_does_not_move_the_timeout():
