@@ -129,7 +129,9 @@ class Intake:
         payloads: list[Payload] = []
         for stage in resolved.plan.stages:
             sub_tasks, own = sub_tasks_of(resolved.drafts.get(stage.name, ()), stage, self.run_times)
-            stages.append(replace(stage, sub_tasks=sub_tasks))
+            # Once the sub-tasks are known, each holds its agents itself.
+            known = replace(stage, sub_tasks=sub_tasks, agents=(), stand_ins=()) if sub_tasks else stage
+            stages.append(known)
             payloads += own
         return replace(resolved.plan, stages=tuple(stages)), tuple(payloads)
 

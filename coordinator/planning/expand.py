@@ -133,7 +133,7 @@ def _planned_draft(stage: Stage, task: PlannedTask, number: int, message: Sequen
     return Draft(
         task.id,
         chosen,
-        (*others, *stand_ins),
+        _wanted(stage, (*others, *stand_ins)),
         (*_template(stage), *text, *(message[index] for index in task.parts)),
         task.after,
     )
@@ -147,7 +147,12 @@ def _suited(task: PlannedTask, agents: Sequence[AgentRef]) -> list[AgentRef]:
 
 def _draft(stage: Stage, name: str, number: int, parts: tuple[Part, ...]) -> Draft:
     chosen, others = _turn(stage.agents, number)
-    return Draft(name, chosen, (*others, *stage.stand_ins), parts or None)
+    return Draft(name, chosen, _wanted(stage, (*others, *stage.stand_ins)), parts or None)
+
+
+def _wanted(stage: Stage, others: tuple[AgentRef, ...]) -> tuple[AgentRef, ...]:
+    """Return as many stand-ins as the stage may ever use: each is written down with every sub-task."""
+    return others[: stage.fallback + (stage.hedge_s is not None)]
 
 
 def _turn(agents: Sequence[AgentRef], number: int) -> tuple[AgentRef, tuple[AgentRef, ...]]:

@@ -11,7 +11,7 @@ from coordinator.planning import Asked, PlannedTask, expand, resolve
 from tests.planning.making import a_stage, an_agent, candidate, data, files, plan, text
 
 ADA, BOB, EVE = an_agent("ada", "read"), an_agent("bob", "read", "write"), an_agent("eve", "write")
-STAGE = Stage("work", agents=(ADA, BOB), stand_ins=(EVE,), planned_by="planner", most_sub_tasks=5)
+STAGE = Stage("work", agents=(ADA, BOB), stand_ins=(EVE,), planned_by="planner", most_sub_tasks=5, fallback=9)
 MESSAGE = [text("please"), *files("a.py")]
 
 

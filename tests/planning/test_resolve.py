@@ -64,7 +64,9 @@ def test_an_empty_directory_says_what_to_do():
 
 
 def test_most_leaves_the_others_as_stand_ins():
-    resolved = resolve(to(skill="lint", most=1), AGENTS)
+    resolved = resolve(
+        plan({"only": a_stage(to={"skill": "lint", "most": 1}) | {"on_failure": {"fallback": 9}}}), AGENTS
+    )
     stage = resolved.plan.stages[0]
     assert names(resolved) == ["adam"]
     assert [agent.name for agent in stage.stand_ins] == ["mary"]
@@ -72,9 +74,19 @@ def test_most_leaves_the_others_as_stand_ins():
 
 
 def test_everybody_else_stands_in_the_next_one_first():
-    drafts = resolve(to(agents=["zoe", "adam", "mary"]), AGENTS).drafts["only"]
+    stage = a_stage(to={"agents": ["zoe", "adam", "mary"]}) | {"on_failure": {"fallback": 9}}
+    drafts = resolve(plan({"only": stage}), AGENTS).drafts["only"]
     others = [[agent.name for agent in draft.others] for draft in drafts]
     assert others == [["adam", "mary"], ["mary", "zoe"], ["zoe", "adam"]]
+
+
+@pytest.mark.parametrize(
+    ("policy", "number"), [({}, 0), ({"fallback": 1}, 1), ({"hedge": "1s"}, 1), ({"fallback": 1, "hedge": "1s"}, 2)]
+)
+def test_no_more_stand_ins_are_written_down_than_the_policy_can_use(policy, number):
+    stage = a_stage(to={"agents": ["zoe", "adam", "mary"]}) | {"on_failure": policy}
+    drafts = resolve(plan({"only": stage}), AGENTS).drafts["only"]
+    assert [len(draft.others) for draft in drafts] == [number] * 3
 
 
 def test_the_agents_of_a_plan_are_known_without_a_message():
