@@ -231,3 +231,17 @@ async def test_a_webhook_is_refused_since_the_card_promises_none(sample):
         with pytest.raises(PushNotificationNotSupportedError):
             [event async for event in client.send_message(request)]
         assert (await client.list_tasks(ListTasksRequest())).total_size == 0
+
+
+async def test_the_inside_of_a_package_is_type_checked_with_its_relative_imports():
+    """Without the package around it mypy would stop at the first `from ..` and again at the next file."""
+    inside = {
+        "__init__.py": "",
+        "base.py": "def size(text: str) -> int:\n    return len(text)\n",
+        **{f"part{n}/__init__.py": "" for n in range(12)},
+        **{f"part{n}/use.py": "from .. import base\n\nbase.size(7)\n" for n in range(12)},
+    }
+    async with running("types") as url, connected(url) as client:
+        found = findings_in(task_of(await send(client, message_of(inside))).artifacts)
+    assert {finding["path"] for finding in found} == {f"part{n}/use.py" for n in range(12)}
+    assert {finding["kind"] for finding in found} == {"type-mismatch"}

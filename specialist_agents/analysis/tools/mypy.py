@@ -131,8 +131,11 @@ def lay_out(sources: Sequence[Source], folder: Path) -> dict[str, Source]:
     places: dict[str, Source] = {}
     taken: dict[PurePosixPath, PurePosixPath] = {}
     modules: set[PurePosixPath] = set()
+    # What was sent may be the inside of a package: its relative imports need the package around them.
+    is_inside = any(source.name in {"__init__.py", "__init__.pyi"} for source in sources)
+    around = PurePosixPath("package" if is_inside else "")
     for source in sorted(sources, key=_packages_first):
-        place = folder / _place(PurePosixPath(source.name), taken, modules)
+        place = folder / _place(around / source.name, taken, modules)
         place.parent.mkdir(parents=True, exist_ok=True)
         os.link(source.path, place)
         places[str(place)] = source
