@@ -197,6 +197,8 @@ class StageFile(_Strict):
         if stand_ins and self.fan_out.to.agents and len(self.fan_out.to.agents) == 1:
             raise ValueError("on_failure.fallback and hedge need another agent, but fan_out.to.agents names only one")
         longest = self.limits.longest_branch
+        if self.on_failure.hedge and longest and self.on_failure.hedge >= longest:
+            raise ValueError("on_failure.hedge comes after limits.branch_timeout: the second attempt would never start")
         if self.limits.deadline and longest and longest > self.limits.deadline:
             raise ValueError("limits.branch_timeout is longer than limits.deadline")
         return self

@@ -140,6 +140,11 @@ ONE = {"to": {"agents": ["ada"]}}
         ({"split": {}, "planned_by": "client"}, {}, ["split", "planned_by"]),
         ({"message": False}, {}, ["message: false", "nothing to send"]),
         ({}, {"limits": {"deadline": "5s", "branch_timeout": "6s"}}, ["limits.branch_timeout", "limits.deadline"]),
+        (
+            {},
+            {"limits": {"branch_timeout": "2s"}, "on_failure": {"hedge": "2s"}},
+            ["on_failure.hedge", "limits.branch_timeout"],
+        ),
         ({}, {"on_failure": {"exhausted": "fail_fast"}, "barrier": {"need": 2}}, ["exhausted", "barrier.need"]),
         (
             {},
@@ -224,7 +229,7 @@ WRITTEN = a_plan(
         "only": a_stage()
         | {
             "limits": {"branch_timeout": "500ms", "deadline": 60},
-            "on_failure": {"retry": {"backoff": "0.5s..8s"}, "hedge": "1m"},
+            "on_failure": {"retry": {"backoff": "0.5s..8s"}, "hedge": "100ms"},
             "barrier": {"need": 0.6},
             "merge": {"strategy": "findings", "min_votes": 2},
         }
