@@ -31,7 +31,6 @@ class TaskAccepted(Event):
     message: Message
     plan: Plan
     accepted_output_modes: tuple[str, ...] = ()
-    extension_active: bool = False
     journey: Journey = field(default_factory=Journey)
     rejection: str = ""  #: why the task is rejected before anything is sent; empty: it is not
 

@@ -167,12 +167,11 @@ class TaskService(NotOffered):
         scope = self._scope(params, context)
         if params.message.task_id:
             await self._refuse_follow_up(params, context)
-        has_activated = self._activation(params, context)
+        self._note_activation(params, context)
         caller = Caller(
             scope=scope,
             is_authenticated=context.user.is_authenticated,
             idempotency_key=context.state.get("headers", {}).get("idempotency-key", ""),
-            has_activated=has_activated,
             headers=context.state.get("headers", {}),
         )
         try:
@@ -192,12 +191,11 @@ class TaskService(NotOffered):
         what = f"is over ({state})" if state.is_terminal else "asks nothing; it goes on by itself"
         raise UnsupportedOperationError(f"task {head.task_id} {what}: start a new task instead")
 
-    def _activation(self, params: a2a.SendMessageRequest, context: ServerCallContext) -> bool:
-        """Whether the client activated our extension, by header, by list or by using its key."""
+    def _note_activation(self, params: a2a.SendMessageRequest, context: ServerCallContext) -> None:
+        """Tell the edge whether the client activated our extension, by header, by list or by using its key."""
         scope = context.state.get(SCOPE, {})
         named = URI in params.message.extensions or URI in params.message.metadata or URI in params.metadata
         scope[ACTIVATED] = scope.get(ACTIVATED, False) or named or URI in context.requested_extensions
-        return bool(scope[ACTIVATED])
 
     async def _stream(self, task_id: str, history_length: int | None) -> AsyncGenerator[Event]:
         async with aclosing(self.projection.follow(task_id)) as views:

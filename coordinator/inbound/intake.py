@@ -87,7 +87,6 @@ class Caller:
     scope: Scope
     is_authenticated: bool = False
     idempotency_key: str = ""
-    has_activated: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -152,7 +151,6 @@ class Intake:
             message=message,
             plan=resolved,
             accepted_output_modes=tuple(request.configuration.accepted_output_modes),
-            extension_active=caller.has_activated,
             journey=came.journey,
             rejection=came.rejection,
         )
