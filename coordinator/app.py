@@ -31,6 +31,7 @@ from coordinator.errors import ConfigurationError, RequestRefused
 from coordinator.inbound import (
     BodyLimit,
     CallContexts,
+    Contexts,
     ExtensionEcho,
     Intake,
     JsonOnly,
@@ -78,7 +79,8 @@ async def assembled(settings: Settings, patience: Patience | None = None) -> Asy
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(shared_http_client(settings.request_timeout))
         directory = Directory(settings.agents, http)
-        calls = AgentCalls(http, patience or Patience(request_s=settings.request_timeout), directory.tokens())
+        patience = patience or Patience(request_s=settings.request_timeout)
+        calls = AgentCalls(http, patience, directory.tokens(), settings.bearer_credentials())
         journal = await _journal(settings)
         stack.push_async_callback(journal.close)
         engine = Engine(journal, calls, name=f"{socket.gethostname()}:{os.getpid()}")
@@ -236,11 +238,13 @@ async def _journal(settings: Settings) -> Journal:
 def _parts(
     settings: Settings, plans: Mapping[str, PlanFile], directory: Directory, journal: Journal, driver: LocalDriver
 ) -> Parts:
-    intake = Intake(settings, plans, directory, journal, driver.engine.calls.run_times)
+    projection = Projection(journal)
+    contexts = Contexts(journal, projection)
+    intake = Intake(settings, plans, directory, journal, driver.engine.calls.run_times, contexts)
     service = TaskService(
         intake=intake,
         journal=journal,
-        projection=Projection(journal),
+        projection=projection,
         renderer=Renderer(journal),
         driver=driver,
         plans=tuple(plans),

@@ -91,6 +91,7 @@ class Settings(_Strict):
     max_hops: Annotated[int, Field(ge=1, le=64)] = 8  #: coordinators a task may pass, this one included
     auth: Literal["none", "tokens"] = "none"
     tokens: tuple[TokenEntry, ...] = ()
+    credentials: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], str] = Field(default_factory=dict)
     insecure: bool = False  #: serve other addresses than loopback without authentication
     max_body: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024  #: bytes of one request
     refresh_agents: Duration = 60.0  #: how often cards behind URLs are read again
@@ -106,6 +107,10 @@ class Settings(_Strict):
         if self.auth == "none" and self.host not in LOOPBACK and not self.insecure:
             raise ValueError(f"host {self.host} is reachable from outside: set auth to tokens, or insecure to true")
         return self
+
+    def bearer_credentials(self) -> dict[str, str]:
+        """Return the tokens an answer may name. Raises `ConfigurationError` when a variable is empty."""
+        return {name: secret(variable, f"the credential {name}") for name, variable in self.credentials.items()}
 
     @property
     def url(self) -> str:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from coordinator.core.commands import Cancel, Command, Expand, Follow, Merge, Send
+from coordinator.core.commands import Cancel, Command, Expand, Follow, Look, Merge, Send
 from coordinator.core.events import (
     CancelResult,
     CancelSettled,
@@ -23,7 +23,7 @@ from coordinator.core.merging import STRATEGIES, Contribution, Source, Strategy
 from coordinator.core.model import Artifact, MergeSpec, Outcome, PartRef, Payload, Stage, SubTask
 from coordinator.errors import RequestRefused
 from coordinator.journal import Journal
-from coordinator.outbound import AgentCalls, Attempt, Fact, RunTimes, cancel_remote, pursue
+from coordinator.outbound import AgentCalls, Attempt, Fact, RunTimes, cancel_remote, look, pursue
 from coordinator.planning import Draft, expand
 from coordinator.wire import Bodies, WirePart, content_in, content_out, part_out, parts_in, parts_out
 
@@ -52,6 +52,9 @@ class Dispatch:
             match command:
                 case Send() | Follow():
                     self._start(command, in_doubt=in_doubt)
+                case Look():
+                    seen = look(self.calls, command, emit=self.emit, now=self.now)
+                    self.group.create_task(seen, name=command.id)
                 case Cancel():
                     running = self._running.get((command.branch, command.attempt))
                     self.group.create_task(self._cancel(command, running), name=command.id)
@@ -61,6 +64,9 @@ class Dispatch:
                     self.group.create_task(self._merge(command), name=command.id)
 
     def _start(self, command: Send | Follow, *, in_doubt: bool) -> None:
+        before = self._running.get((command.branch, command.attempt))
+        if before is not None:
+            before.task.cancel()  # a message for its task takes its place
         attempt = Attempt()
         task = self.group.create_task(self._pursue(command, attempt, in_doubt=in_doubt), name=command.id)
         self._running[command.branch, command.attempt] = _Running(attempt, task)
@@ -77,7 +83,9 @@ class Dispatch:
                 in_doubt=in_doubt,
             )
         finally:
-            del self._running[command.branch, command.attempt]
+            running = self._running[command.branch, command.attempt]
+            if running.attempt is attempt:
+                del self._running[command.branch, command.attempt]
 
     async def _load(self, command: Send) -> Sequence[WirePart]:
         """Return the parts of a send; the branches of a fan-out that share theirs read them once."""

@@ -17,12 +17,13 @@ from coordinator.core.commands import Command
 from coordinator.core.coordination import Coordination
 from coordinator.core.view import view_of
 from coordinator.dispatch import Dispatch
-from coordinator.journal import Claim, HeadChange, InboxItem, Journal, Status
+from coordinator.journal import HIDDEN, Claim, HeadChange, InboxItem, Journal, Status
 from coordinator.journal.codec import decode, decode_all, encode, encode_view
 from coordinator.outbound import AgentCalls, Fact
 
 MOST_IDLE_CLAIMS = 5
 PARK_S = 30.0
+PARK_ASKING_S = 2.0
 RECHECK_S = 5.0
 
 log = logging.getLogger(__name__)
@@ -154,7 +155,7 @@ class _Turn:
         for event in events:
             _log(self.claim.task_id, event)
         # A command may have been closed, or completed with a remote id, later in the same batch.
-        current = (self.coordination.open_command(command_id) for command_id in issued)
+        current = (self.coordination.open_command(command_id) for command_id in dict.fromkeys(issued))
         return change.status, [command for command in current if command is not None]
 
     def _change(self, events: Sequence[ev.Event]) -> HeadChange:
@@ -162,16 +163,20 @@ class _Turn:
         status, wake_at, final = Status.DUE, coordination.wake_at(), None
         if coordination.is_closed:
             status, final = Status.CLOSED, encode_view(view_of(coordination, coordination.state_at))
-        elif not coordination.outstanding() and wake_at is not None and wake_at - self.now() > PARK_S:
+        elif not coordination.outstanding() and wake_at is not None and wake_at - self.now() > self._patience():
             status = Status.IDLE
         return HeadChange(
-            state=coordination.state,
+            state=coordination.state if coordination.is_shown else HIDDEN,
             status=status,
             status_at=coordination.state_at,
             wake_at=wake_at,
             final=final,
             is_progress=not all(isinstance(event, ev.TurnStarted | ev.AttemptStarted) for event in events),
         )
+
+    def _patience(self) -> float:
+        """Return how long a turn stays for a timer; one that waits for answers is parked at once."""
+        return PARK_ASKING_S if self.coordination.is_waiting else PARK_S
 
 
 async def database_clock(journal: Journal) -> Callable[[], float]:

@@ -12,7 +12,7 @@ import json
 import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from weakref import WeakValueDictionary
 
 from a2a.types import a2a_pb2 as a2a
@@ -21,9 +21,11 @@ from coordinator.core.coordination import Coordination
 from coordinator.core.events import Event as CoreEvent
 from coordinator.core.extension import PROGRESS, URI
 from coordinator.core.model import Artifact, Message, Part, PartRef
+from coordinator.core.questions import Question, Reception
 from coordinator.core.view import TaskView, view_of
 from coordinator.journal import Journal
 from coordinator.journal.codec import decode, decode_view
+from coordinator.question_text import question_parts
 from coordinator.wire import Bodies, artifact_out, content_out, json_in, message_out, state_out, struct_out, timestamp
 
 MOST_FEEDS = 256
@@ -56,9 +58,9 @@ class _Feed:
         if self.coordination is None:
             self.coordination = Coordination.replay([event])
             return
-        before = self.coordination.state, self.coordination.artifacts
+        before = self.coordination.told
         self.coordination.receive(event)
-        if (self.coordination.state, self.coordination.artifacts) != before:
+        if self.coordination.told != before:
             self._tell(view_of(self.coordination, event.at))
 
     def view(self) -> TaskView | None:
@@ -75,7 +77,8 @@ class _Feed:
         view = self.view()
         if view is None or not self.is_behind or time.monotonic() < self.next_progress:
             return
-        if self.told and self.told[-1].progress == view.progress:
+        # While a question is open a status event could only repeat it (spec 4.2.1).
+        if view.asked or (self.told and self.told[-1].progress == view.progress):
             self.told_seq = self.seq
         else:
             self._tell(view)
@@ -108,6 +111,22 @@ class Projection:
         feed = self._feed(task_id)
         await self._advance(task_id, feed)
         return feed.view()
+
+    async def reception(self, task_id: str, receipt: str) -> Reception:
+        """Return what became of a message put for the task, as soon as its driver and its specialist have said."""
+        async with self.journal.subscribe(task_id) as hints:
+            while True:
+                coordination = await self.coordination(task_id)
+                reception = coordination.reception(receipt) if coordination else None
+                if reception is not None and reception.is_decided:
+                    return reception
+                await hints.wait(RECHECK_S)
+
+    async def coordination(self, task_id: str) -> Coordination | None:
+        """Return a coordination as it stands, to be read only."""
+        feed = self._feed(task_id)
+        await self._advance(task_id, feed)
+        return feed.coordination
 
     async def follow(self, task_id: str, *, with_progress: bool = True) -> AsyncGenerator[TaskView]:
         """Yield the task as it stands, then every change of its state, and progress at most four times a second.
@@ -157,11 +176,11 @@ class Renderer:
         """Return the Task; *history_length* None means as much as fits a modest size."""
         history = _newest(view.history, history_length)
         artifacts = view.artifacts if with_artifacts else ()
-        bodies = await self._bodies(history, artifacts)
+        bodies = await self._bodies((*history, *_spoken(view)), artifacts, view.asked)
         return a2a.Task(
             id=view.task_id,
             context_id=view.context_id,
-            status=_status(view),
+            status=_status(view, bodies),
             history=[message_out(m, bodies, task_id=view.task_id, context_id=view.context_id) for m in history],
             artifacts=[
                 *(_artifact(artifact, bodies, view) for artifact in artifacts),
@@ -170,59 +189,116 @@ class Renderer:
             metadata=struct_out(view.metadata) if view.metadata else None,
         )
 
-    async def changes(self, before: TaskView, after: TaskView) -> Sequence[Event]:
-        """Return what a stream tells when *after* follows *before*: new artifacts first, the status last."""
-        # An artifact that has changed, such as in its label, is sent whole and replaces the one told before.
-        fresh = [artifact for artifact in after.artifacts if artifact not in before.artifacts]
-        bodies = await self._bodies((), fresh)
-        artifacts = [_artifact(artifact, bodies, after) for artifact in fresh]
-        artifacts += _run_artifact(after) if not before.long_record else []
-        events: list[Event] = [
-            a2a.TaskArtifactUpdateEvent(
-                task_id=after.task_id,
-                context_id=after.context_id,
-                artifact=artifact,
-                append=False,
-                last_chunk=True,
-            )
-            for artifact in artifacts
-        ]
-        return [*events, _status_update(after)]
+    async def message(self, view: TaskView) -> a2a.Message | None:
+        """Return the direct Message that is the whole answer, if it is."""
+        if view.direct is None:
+            return None
+        bodies = await self._bodies([view.direct], ())
+        return message_out(view.direct, bodies, task_id="", context_id=view.context_id)
 
-    async def _bodies(self, history: Sequence[Message], artifacts: Sequence[Artifact]) -> Bodies:
+    async def changes(self, before: TaskView, after: TaskView) -> Sequence[Event]:
+        """Return what a stream tells when *after* follows *before*: new artifacts first, the status last.
+
+        An artifact that has changed, such as in its label, is sent whole and replaces the one told before; one that
+        has only grown, in plain delegation, is sent as a chunk.
+        """
+        known = {artifact.artifact_id: artifact for artifact in before.artifacts}
+        fresh = [
+            _grown(artifact, known.get(artifact.artifact_id), after)
+            for artifact in after.artifacts
+            if artifact is not known.get(artifact.artifact_id) and artifact not in before.artifacts
+        ]
+        bodies = await self._bodies(_spoken(after), [artifact for artifact, _ in fresh], after.asked)
+        events: list[Event] = [
+            _artifact_update(after, _artifact(artifact, bodies, after), append=append) for artifact, append in fresh
+        ]
+        if not before.long_record:
+            events += [_artifact_update(after, artifact, append=False) for artifact in _run_artifact(after)]
+        is_only_chunks = after.passes_through and bool(events) and _same_status(before, after)
+        return events if is_only_chunks else [*events, _status_update(after, bodies)]
+
+    async def _bodies(
+        self, history: Sequence[Message], artifacts: Sequence[Artifact], asked: Sequence[Question] = ()
+    ) -> Bodies:
         refs = [ref for message in history for ref in message.parts]
+        refs += [ref for question in asked for ref in question.inquiry.parts]
         refs += [ref for artifact in artifacts for ref in artifact.parts]
         return await self.journal.payloads({ref.digest for ref in refs}) if refs else {}
 
 
-def _status(view: TaskView) -> a2a.TaskStatus:
+def _status(view: TaskView, bodies: Bodies) -> a2a.TaskStatus:
     status = a2a.TaskStatus(state=state_out(view.state), timestamp=timestamp(view.state_at))
-    if view.text:
+    if view.message is not None:
+        own = message_out(view.message, bodies, task_id=view.task_id, context_id=view.context_id)
+        status.message.CopyFrom(own)
+        return status
+    parts = [a2a.Part(text=view.text, media_type="text/plain")] if view.text else []
+    if view.asked:
+        parts = question_parts(view, bodies, takes_data=_takes(view, "application/json"))
+    if parts:
         # The same status always carries the same message, so its id follows from the state it explains.
         status.message.CopyFrom(
             a2a.Message(
-                message_id=f"{view.task_id}-{view.state.removeprefix('TASK_STATE_').lower()}",
+                message_id=_status_message_id(view),
                 task_id=view.task_id,
                 context_id=view.context_id,
                 role=a2a.ROLE_AGENT,
-                parts=[a2a.Part(text=view.text, media_type="text/plain")],
+                parts=parts,
+                extensions=[URI] if view.asked and view.knows_us else [],
             )
         )
     return status
 
 
-def _status_update(view: TaskView) -> a2a.TaskStatusUpdateEvent:
-    metadata = {PROGRESS: view.progress} if view.progress else dict(view.metadata)
+def _status_message_id(view: TaskView) -> str:
+    name = f"{view.task_id}-{view.state.removeprefix('TASK_STATE_').lower()}"
+    return f"{name}-{view.state_at:.6f}" if view.asked else name
+
+
+def _spoken(view: TaskView) -> Sequence[Message]:
+    return (view.message,) if view.message is not None else ()
+
+
+def _same_status(before: TaskView, after: TaskView) -> bool:
+    return (before.state, before.state_at, before.message) == (after.state, after.state_at, after.message)
+
+
+def _grown(artifact: Artifact, known: Artifact | None, view: TaskView) -> tuple[Artifact, bool]:
+    """Return what of *artifact* is to be sent, and whether it is to be appended to what was sent before."""
+    if known is None or not view.passes_through or len(artifact.parts) <= len(known.parts):
+        return artifact, False
+    length = len(known.parts)
+    if artifact.parts[:length] != known.parts:
+        return artifact, False
+    return replace(artifact, parts=artifact.parts[length:]), True
+
+
+def _artifact_update(view: TaskView, artifact: a2a.Artifact, *, append: bool) -> a2a.TaskArtifactUpdateEvent:
+    return a2a.TaskArtifactUpdateEvent(
+        task_id=view.task_id,
+        context_id=view.context_id,
+        artifact=artifact,
+        append=append,
+        last_chunk=not view.passes_through or artifact.artifact_id in view.whole,
+    )
+
+
+def _status_update(view: TaskView, bodies: Bodies) -> a2a.TaskStatusUpdateEvent:
+    metadata = dict(view.metadata)
+    if view.progress and not view.passes_through:
+        metadata = {PROGRESS: view.progress}
     return a2a.TaskStatusUpdateEvent(
         task_id=view.task_id,
         context_id=view.context_id,
-        status=_status(view),
+        status=_status(view, bodies),
         metadata=struct_out(metadata) if metadata else None,
     )
 
 
 def _artifact(artifact: Artifact, bodies: Bodies, view: TaskView) -> a2a.Artifact:
     wire = artifact_out(artifact, bodies)
+    if view.passes_through:
+        return wire
     if not _takes(view, "application/json"):
         readable = [part for part in wire.parts if part.WhichOneof("content") != "data"]
         # An artifact has at least one part: data that nothing else stands for is shown as it is written.

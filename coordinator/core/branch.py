@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 
-from coordinator.core.commands import Cancel, Follow, Send
+from coordinator.core.commands import Cancel, Follow, Look, Send, Unchanged
 from coordinator.core.events import CancelResult
 from coordinator.core.failure import Room
 from coordinator.core.model import (
@@ -25,12 +25,22 @@ from coordinator.core.model import (
     Stage,
     SubTask,
 )
+from coordinator.core.questions import Inquiry
 from coordinator.core.states import BranchState, Trigger, next_branch_state
 
 
-def message_id_of(task_id: str, branch: str, attempt: int) -> str:
-    """Return the messageId of one attempt: the same for every re-send, another for every new attempt."""
-    return hashlib.sha256(f"{task_id}\n{branch}\n{attempt}".encode()).hexdigest()[:32]
+def message_id_of(task_id: str, branch: str, attempt: int, message: int = 0) -> str:
+    """Return the messageId of one message of one attempt: the same for every re-send, another for every new one.
+
+    *message* counts the answers that follow the first message.
+    """
+    about = f"{task_id}\n{branch}\n{attempt}" + (f"\n{message}" if message else "")
+    return hashlib.sha256(about.encode()).hexdigest()[:32]
+
+
+LOOK_SHARE = 0.25
+LOOK_MIN_S, LOOK_MAX_S = 3.0, 600.0
+"""A parked task is looked at again after a share of the time it has waited, within these bounds."""
 
 
 @dataclass(slots=True)
@@ -44,6 +54,14 @@ class Attempt:
     is_open: bool = True  #: a specialist may be working on it for us
     remote: RemoteTask | None = None
     cancel: CancelResult | str = ""  #: "requested", then what became of it
+    message_id: str = ""
+    messages: int = 0  #: how many followed the first one
+    inquiries: tuple[Inquiry, ...] = ()  #: what its task asks; empty: it asks nothing
+    mark: str = ""  #: of the status in which it asks
+    parked_at: float | None = None  #: since when nobody follows it
+    look_at: float | None = None
+    credential: str = ""
+    in_answer: tuple[Inquiry, ...] = ()  #: what it asked before the message that is on its way
 
 
 @dataclass(slots=True)
@@ -65,9 +83,11 @@ class Branch:
     hedge_at: float | None = None
     artifacts: tuple[Artifact, ...] = ()
     message: Message | None = None
+    context_id: str = ""  #: the agent's, where it answered with a direct Message
     failure: Failure | None = None
     winner: Attempt | None = None
     retry_agent: AgentRef | None = None  #: where the next attempt goes
+    time_left_s: float | None = None  #: of the branch timeout, while it is parked
     text: str = ""  #: the specialist's latest word about its work
 
     @property
@@ -114,23 +134,33 @@ class Branch:
         )
 
     def begin_attempt(
-        self, at: float, agent: AgentRef, *, until: float | None = None, journey: Journey = NOWHERE
+        self,
+        at: float,
+        agent: AgentRef,
+        *,
+        until: float | None = None,
+        journey: Journey = NOWHERE,
+        message_id: str = "",
+        unchanged: Unchanged | None = None,
     ) -> Send:
         """Return the command for one more attempt at *agent*, whose result is wanted *until* then."""
-        attempt = Attempt(len(self.attempts) + 1, agent, at)
+        number = len(self.attempts) + 1
+        attempt = Attempt(number, agent, at)
+        attempt.message_id = message_id or message_id_of(self.task_id, self.key, number)
         self.attempts.append(attempt)
         self.retry_at, self.text = None, ""
         return Send(
             id=self.attempt_id(attempt),
             branch=self.key,
-            attempt=attempt.number,
+            attempt=number,
             agent=agent,
-            message_id=message_id_of(self.task_id, self.key, attempt.number),
+            message_id=attempt.message_id,
             since=at,
             parts=self.parts,
             expect=self.stage.expect,
             until=until,
             journey=journey,
+            unchanged=unchanged,
         )
 
     def follow(self, attempt: Attempt, remote: RemoteTask) -> Follow:
@@ -143,19 +173,49 @@ class Branch:
             agent=attempt.agent,
             remote=remote,
             expect=self.stage.expect,
+            credential=attempt.credential,
+            passes_through=self.stage.passes_through,
+        )
+
+    def park(self, attempt: Attempt, inquiries: tuple[Inquiry, ...], at: float) -> None:
+        """Note that the attempt's task waits, and when to look at it next."""
+        attempt.inquiries = inquiries
+        attempt.parked_at = at if attempt.parked_at is None else attempt.parked_at
+        wait = LOOK_SHARE * (at - attempt.parked_at)
+        attempt.look_at = at + min(LOOK_MAX_S, max(LOOK_MIN_S, wait))
+
+    def unpark(self, attempt: Attempt) -> None:
+        """Note that the attempt's task goes on."""
+        attempt.inquiries, attempt.parked_at, attempt.look_at = (), None, None
+
+    def look(self, attempt: Attempt, remote: RemoteTask) -> Look:
+        """Return the command that looks at the parked task of *attempt*."""
+        attempt.look_at = None
+        return Look(
+            id=self.attempt_id(attempt),
+            branch=self.key,
+            attempt=attempt.number,
+            agent=attempt.agent,
+            remote=remote,
+            mark=attempt.mark,
+            expect=self.stage.expect,
+            credential=attempt.credential,
+            passes_through=self.stage.passes_through,
         )
 
     def cancel(self, attempt: Attempt) -> Cancel:
         """Return the command that stops *attempt* and its remote task."""
         attempt.is_open, attempt.cancel = False, "requested"
+        attempt.look_at = None
         return Cancel(
             id=f"cancel:{self.key}:{attempt.number}",
             branch=self.key,
             attempt=attempt.number,
             agent=attempt.agent,
-            message_id=message_id_of(self.task_id, self.key, attempt.number),
+            message_id=attempt.message_id,
             since=attempt.sent_at,
             remote=attempt.remote,
+            credential=attempt.credential,
         )
 
     def attempt_id(self, attempt: Attempt) -> str:

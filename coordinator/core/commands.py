@@ -6,16 +6,38 @@ commands under the same ids. A command stays open until an event closes it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from coordinator.core.model import NOWHERE, AgentRef, Journey, MergeSpec, Outcome, PartRef, RemoteTask, Stage
+from coordinator.core.model import (
+    NOWHERE,
+    AgentRef,
+    Journey,
+    MergeSpec,
+    Metadata,
+    Outcome,
+    PartRef,
+    RemoteTask,
+    Stage,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unchanged:
+    """What a message passed through says beside its parts, ids translated."""
+
+    metadata: Metadata = field(default_factory=dict)
+    extensions: tuple[str, ...] = ()
+    context_id: str = ""
+    reference_task_ids: tuple[str, ...] = ()
+    accepted_output_modes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Send:
-    """Send a sub-task to its agent and follow it until it is terminal.
+    """Send a sub-task to its agent and follow it until it is terminal or asks.
 
-    Closed by AttemptSucceeded or AttemptFailed, or replaced by a Cancel.
+    With *remote*, a message for a task the agent has already. Closed by AttemptSucceeded, AttemptFailed,
+    Asked or AnswerRefused, or replaced by a Cancel.
     """
 
     id: str
@@ -28,6 +50,11 @@ class Send:
     expect: str = ""
     until: float | None = None  #: when its result is no longer wanted
     journey: Journey = NOWHERE
+    remote: RemoteTask | None = None
+    answers: tuple[str, ...] = ()  #: for each part the question it answers at that agent; empty: it names none
+    mark: str = ""  #: of the status the answer is for: seen again, it is only the old one
+    credential: str = ""  #: name of the configured credential to show from now on
+    unchanged: Unchanged | None = None  #: set in plain delegation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +67,23 @@ class Follow:
     agent: AgentRef
     remote: RemoteTask
     expect: str = ""
+    credential: str = ""
+    passes_through: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """See once whether a parked task still waits. Closed by Looked, Asked, Resumed, or the attempt's end."""
+
+    id: str
+    branch: str
+    attempt: int
+    agent: AgentRef
+    remote: RemoteTask
+    mark: str = ""  #: of the status in which it was parked
+    expect: str = ""
+    credential: str = ""
+    passes_through: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +97,7 @@ class Cancel:
     message_id: str
     since: float
     remote: RemoteTask | None
+    credential: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,4 +123,4 @@ class Merge:
     is_late: bool = False
 
 
-Command = Send | Follow | Cancel | Expand | Merge
+Command = Send | Follow | Look | Cancel | Expand | Merge

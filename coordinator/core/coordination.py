@@ -14,13 +14,18 @@ from typing import Any
 
 from coordinator.core import events as ev
 from coordinator.core import reasons
+from coordinator.core.answering import Answering
+from coordinator.core.asking import Asking
 from coordinator.core.barrier import Tally
-from coordinator.core.branch import Branch
-from coordinator.core.commands import Cancel, Command
-from coordinator.core.model import Artifact, TaskState, Verdict
+from coordinator.core.branch import Attempt, Branch
+from coordinator.core.branching import Branching
+from coordinator.core.commands import Cancel, Command, Look
+from coordinator.core.model import Artifact, FailureKind, Message, TaskState, Verdict
+from coordinator.core.passing import Passing, is_to_be_passed
 from coordinator.core.progression import Progression
+from coordinator.core.questions import Problem, Question, Questions, Reception, Why
 from coordinator.core.scheduling import Phase, StageRun
-from coordinator.core.states import check_task_transition
+from coordinator.core.states import PASSED_THROUGH, TASK, check_task_transition
 from coordinator.errors import IllegalTransition
 
 
@@ -35,10 +40,18 @@ class Coordination:
         self.reason = ""
         self.artifacts: tuple[Artifact, ...] = ()
         self.frozen: list[Branch] = []  #: the branches as they were when the task became terminal
+        self.messages: tuple[Message, ...] = (accepted.message,)  #: what the client has said
         self.stages = {stage.name: StageRun(stage, accepted.task_id) for stage in accepted.plan.stages}
+        self.passing = Passing(accepted) if accepted.plan.passes_through else None
+        self.is_shown = self.passing is None  #: in plain delegation there is a task as soon as the agent has one
+        self._has_started = False
         self._open: dict[str, Command] = {}
         self._issued: list[Command] = []
-        self._progression = Progression(accepted, self.stages, self._issue, self._close)
+        self._questions = Questions(accepted.plan.unanswered)
+        self._branching = Branching(accepted, self._questions, self._issue, self._close)
+        self._progression = Progression(accepted, self.stages, self._branching, self._issue, self._close)
+        self._answering = Answering(accepted, self.stages, self._branching, self._questions)
+        self._asking = Asking(accepted.plan.ask, self._questions)
 
     @classmethod
     def replay(cls, facts: Iterable[ev.Event]) -> Coordination:
@@ -56,8 +69,9 @@ class Coordination:
         """Take one fact in and return the commands it opens."""
         self._issued = []
         self._on(event)
-        if not self.state.is_terminal and self.state is not TaskState.SUBMITTED:
+        if not self.state.is_terminal and self._has_started:
             self._advance(event.at)
+        self.is_shown = self.is_shown or self._is_task_by_now(event.at)
         return self._issued
 
     def outstanding(self) -> list[Command]:
@@ -77,6 +91,36 @@ class Coordination:
     def answer(self) -> StageRun:
         """The stage whose artifact is the task's."""
         return self.stages[self.accepted.plan.answering_stage]
+
+    @property
+    def asked(self) -> tuple[Question, ...]:
+        """The questions the client is asked now, in the order of their numbers."""
+        return self._asking.told
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nothing but answers is awaited."""
+        return not self.state.is_terminal and self._only_questions()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why the latest message of the client left questions open that it meant to answer."""
+        return self._answering.problems
+
+    @property
+    def direct(self) -> Message | None:
+        """The answer, where the agent of a plain delegation gave a Message before there was a task."""
+        return self.passing.direct if self.passing and not self.is_shown else None
+
+    @property
+    def told(self) -> tuple[object, ...]:
+        """What streams tell at once when it has changed."""
+        message = self.passing.message if self.passing else None
+        return self.state, self.artifacts, self._asking.revision, self.is_shown, message, self.direct
+
+    def reception(self, receipt: str) -> Reception | None:
+        """Return what became of a message of the client, None while it is not known here."""
+        return self._answering.receptions.get(receipt)
 
     @property
     def merge_summary(self) -> Mapping[str, Any]:
@@ -99,7 +143,12 @@ class Coordination:
 
     def wake_at(self) -> float | None:
         """Return the instant at which a `TimePassed` is wanted, if any."""
-        return None if self.state.is_terminal else self._progression.wake_at()
+        if self.state.is_terminal:
+            return None
+        instants = [self._progression.wake_at(), self._asking.wake_at(), self._questions.defaults_at()]
+        if not self.is_shown:
+            instants.append(self.accepted.at + self.accepted.patience_s)
+        return min((instant for instant in instants if instant is not None), default=None)
 
     # -- facts ------------------------------------------------------------------------------------
 
@@ -113,9 +162,12 @@ class Coordination:
 
     @_on.register
     def _on_turn_started(self, event: ev.TurnStarted) -> None:
-        if self.state is TaskState.SUBMITTED and self.accepted.rejection:
+        if self._has_started or self.state.is_terminal:
+            return
+        self._has_started = True
+        if self.accepted.rejection:
             self._finish(TaskState.REJECTED, Verdict.REJECTED, self.accepted.rejection, event.at)
-        elif self.state is TaskState.SUBMITTED:
+        elif self.passing is None:
             self._enter(TaskState.WORKING, event.at)
 
     @_on.register
@@ -138,7 +190,7 @@ class Coordination:
         attempt = branch.current(event.attempt)
         if attempt is not None and not attempt.has_started:
             attempt.has_started = True
-            self._progression.started(run, branch, event.at)
+            self._branching.started(run, branch, event.at)
 
     @_on.register
     def _on_task_opened(self, event: ev.TaskOpened) -> None:
@@ -146,7 +198,7 @@ class Coordination:
         attempt = branch.current(event.attempt)
         if attempt is not None:
             if attempt.remote is None:
-                follow = self._progression.opened(run, branch, attempt, event.remote)
+                follow = self._branching.opened(run, branch, attempt, event.remote)
                 self._open[follow.id] = follow
             return
         # The answer to a send that is no longer wanted: after a crash the cancel has to know whom it is for.
@@ -163,18 +215,80 @@ class Coordination:
             branch.text = event.text
 
     @_on.register
-    def _on_attempt_succeeded(self, event: ev.AttemptSucceeded) -> None:
-        run, branch = self._find(event)
-        attempt = branch.current(event.attempt)
+    def _on_relayed(self, event: ev.Relayed) -> None:
+        _, branch = self._find(event)
+        if self.passing is None or branch.current(event.attempt) is None:
+            return
+        self.passing.take(event)
+        self.artifacts = self.passing.artifacts
+        if event.state is not None and is_to_be_passed(event.state):
+            self._enter(event.state, event.at)
+
+    @_on.register
+    def _on_message_received(self, event: ev.MessageReceived) -> None:
+        if self.state.is_terminal:
+            problem = Problem(Why.OVER, f"The task is over: {self.state}.")
+            self._answering.receptions[event.receipt] = Reception(problems=(problem,))
+            return
+        if self.passing is not None:
+            self.passing.heard(event.message)
+            if self.state.is_interrupted:
+                self._enter(TaskState.WORKING, event.at)
+        if self._answering.receive(event):
+            self.messages += (event.message,)
+            self._asking.heard()
+
+    @_on.register
+    def _on_asked(self, event: ev.Asked) -> None:
+        run, branch, attempt = self._current(event)
         if attempt is not None:
-            self._progression.succeeded(run, branch, attempt, event)
+            self._branching.asked(run, branch, attempt, event)
+            self._answering.asked_again(branch, event.at)
+
+    @_on.register
+    def _on_looked(self, event: ev.Looked) -> None:
+        run, branch, attempt = self._current(event)
+        if attempt is not None:
+            self._branching.looked(run, branch, attempt, event.at)
+
+    @_on.register
+    def _on_resumed(self, event: ev.Resumed) -> None:
+        run, branch, attempt = self._current(event)
+        if attempt is not None:
+            self._branching.resumed(run, branch, attempt, event.at)
+
+    @_on.register
+    def _on_answer_taken(self, event: ev.AnswerTaken) -> None:
+        _, branch, attempt = self._current(event)
+        follow = self._branching.answer_taken(branch, attempt) if attempt is not None else None
+        if follow is not None and follow.id in self._open:
+            self._open[follow.id] = follow
+        self._answering.taken(event.message_id, event.at)
+
+    @_on.register
+    def _on_answer_refused(self, event: ev.AnswerRefused) -> None:
+        run, branch, attempt = self._current(event)
+        if attempt is not None:
+            if self.passing is not None and attempt.in_answer and not self.state.is_interrupted:
+                kinds = {inquiry.kind for inquiry in attempt.in_answer}
+                self._enter(TaskState.AUTH_REQUIRED if kinds == {"auth"} else TaskState.INPUT_REQUIRED, event.at)
+            self._branching.answer_refused(run, branch, attempt, event)
+        self._answering.refused(event.message_id, event.failure.message, event.at)
+
+    @_on.register
+    def _on_attempt_succeeded(self, event: ev.AttemptSucceeded) -> None:
+        run, branch, attempt = self._current(event)
+        if attempt is None:
+            return
+        if self.passing is not None:
+            self._take_result(self.passing, event)
+        self._branching.succeeded(run, branch, attempt, event)
 
     @_on.register
     def _on_attempt_failed(self, event: ev.AttemptFailed) -> None:
-        run, branch = self._find(event)
-        attempt = branch.current(event.attempt)
+        run, branch, attempt = self._current(event)
         if attempt is not None:
-            self._progression.failed(run, branch, attempt, event)
+            self._branching.failed(run, branch, attempt, event)
 
     @_on.register
     def _on_cancel_settled(self, event: ev.CancelSettled) -> None:
@@ -217,11 +331,41 @@ class Coordination:
     # -- the course of the task -------------------------------------------------------------------
 
     def _advance(self, at: float) -> None:
-        failure = self._progression.advance(at)
+        self._progression.pause(at, paused=self._only_questions())
+        self._answering.apply_defaults(at)
+        failure = self._answering.abort_reason or self._progression.advance(at)
         if failure:
-            self._finish(TaskState.FAILED, Verdict.FAILED, failure, at)
+            self._fail(failure, at)
         elif all(run.phase is Phase.DONE for run in self.stages.values()):
             self._complete(at)
+        else:
+            only_questions = self._only_questions()
+            self._progression.pause(at, paused=only_questions)
+            self._ask(at, only_questions=only_questions)
+
+    def _ask(self, at: float, *, only_questions: bool) -> None:
+        """Let the state follow from what is asked; in plain delegation it is the agent's own."""
+        state = self._asking.update(at, only_questions=only_questions)
+        if self.passing is None and state is not None:
+            self._enter(state, at)
+
+    def _only_questions(self) -> bool:
+        """Whether nothing but answers is awaited."""
+        if not self._questions.open():
+            return False
+        at_work = any(run.is_at_work() for run in self.stages.values() if run.phase in {Phase.RUNNING, Phase.TRAILING})
+        return not at_work and all(isinstance(command, Cancel | Look) for command in self._open.values())
+
+    def _fail(self, reason: str, at: float) -> None:
+        state, verdict = TaskState.FAILED, Verdict.FAILED
+        failure = next((branch.failure for branch in self.branches() if branch.failure), None)
+        if self.passing is not None and failure is not None:
+            # The task ends as the agent's did.
+            if failure.kind is FailureKind.REJECTED:
+                state, verdict = TaskState.REJECTED, Verdict.REJECTED
+            elif failure.kind is FailureKind.CANCELED:
+                state, verdict = TaskState.CANCELED, Verdict.CANCELED
+        self._finish(state, verdict, reason, at)
 
     def _complete(self, at: float) -> None:
         reason = reasons.completed(self.branches())
@@ -233,15 +377,33 @@ class Coordination:
 
     def _finish(self, state: TaskState, verdict: Verdict, reason: str, at: float) -> None:
         self._progression.drop_everything(at)
-        if state is not TaskState.COMPLETED:
+        self._answering.end(f"The task has ended: {reason}")
+        self._asking.end()
+        if state is not TaskState.COMPLETED and self.passing is None:
             self.artifacts = tuple(artifact for branch in self.branches() for artifact in branch.kept())
         self.verdict, self.reason = verdict, reason
         # A terminal task does not change any more, though its cancels are still being settled.
         self.frozen = [branch.frozen() for branch in self.branches()]
         self._enter(state, at)
 
+    def _take_result(self, passing: Passing, event: ev.AttemptSucceeded) -> None:
+        artifacts = event.artifacts
+        if event.is_direct and event.message is not None:
+            passing.direct = passing.message = event.message
+            # A task never turns back into a Message: one that comes late is its result (spec 3.1.1).
+            artifacts = (Artifact("message", event.message.parts, metadata=event.message.metadata),)
+        passing.conclude(artifacts)
+        self.artifacts = passing.artifacts
+
+    def _is_task_by_now(self, at: float) -> bool:
+        """Whether the client of a plain delegation gets a task; as long as a direct Message may come, it does not."""
+        if self.passing is None or at >= self.accepted.at + self.accepted.patience_s:
+            return self.passing is None or self.passing.direct is None
+        has_task = any(attempt.remote for branch in self.branches() for attempt in branch.attempts)
+        return has_task or (self.state.is_terminal and self.passing.direct is None)
+
     def _enter(self, state: TaskState, at: float) -> None:
-        check_task_transition(self.state, state)
+        check_task_transition(self.state, state, TASK if self.passing is None else PASSED_THROUGH)
         self.state, self.state_at = state, at
 
     # -- book-keeping -----------------------------------------------------------------------------
@@ -251,6 +413,11 @@ class Coordination:
         if run is None or event.branch not in run.branches:
             raise IllegalTransition(f"there is no branch {event.branch}")
         return run, run.branches[event.branch]
+
+    def _current(self, event: ev.AttemptEvent) -> tuple[StageRun, Branch, Attempt | None]:
+        """Return what *event* is about; no attempt when it does not matter to the outcome any more."""
+        run, branch = self._find(event)
+        return run, branch, branch.current(event.attempt)
 
     def _issue(self, command: Command) -> None:
         self._open[command.id] = command

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from coordinator.core.model import Artifact, Failure, Journey, Message, Metadata, Plan, RemoteTask, SubTask
+from coordinator.core.model import Artifact, Failure, Journey, Message, Metadata, Plan, RemoteTask, SubTask, TaskState
+from coordinator.core.questions import Inquiry, Reply
 
 CancelResult = Literal["confirmed", "finished", "refused", "not_sent", "not_found", "unreachable"]
 
@@ -33,6 +34,10 @@ class TaskAccepted(Event):
     accepted_output_modes: tuple[str, ...] = ()
     journey: Journey = field(default_factory=Journey)
     rejection: str = ""  #: why the task is rejected before anything is sent; empty: it is not
+    knows_us: bool = False  #: the client activated our extension
+    remote_context: str = ""  #: in plain delegation, what the specialist calls this context
+    remote_references: tuple[str, ...] = ()  #: in plain delegation, the specialist's tasks the message refers to
+    patience_s: float = 2.0  #: in plain delegation, how long a direct Message of the specialist stays one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,18 @@ class TimePassed(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelRequested(Event):
     """The client called CancelTask."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageReceived(Event):
+    """The client sent a message for the task; `replies` is how its parts relate to questions.
+
+    `receipt` names this message alone: a client may use a messageId again for other content.
+    """
+
+    receipt: str
+    message: Message
+    replies: tuple[Reply, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +105,58 @@ class Progressed(AttemptEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Relayed(AttemptEvent):
+    """In plain delegation: one event of the specialist, with everything that is in it."""
+
+    state: TaskState | None = None
+    message: Message | None = None  #: of the status
+    metadata: Metadata = field(default_factory=dict)
+    artifact: Artifact | None = None
+    append: bool = False
+    last_chunk: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked(AttemptEvent):
+    """The specialist's task waits for its client: it is parked, nobody follows it any more."""
+
+    inquiries: tuple[Inquiry, ...]
+    mark: str = ""  #: tells this status of the task from another one with the same words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked(AttemptEvent):
+    """A parked task was looked at: it still waits, or could not be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed(AttemptEvent):
+    """A parked task goes on without an answer of ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerTaken(AttemptEvent):
+    """The specialist has the message that was sent to its task."""
+
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRefused(AttemptEvent):
+    """The message did not reach the specialist's task; that one is as it was before."""
+
+    message_id: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptSucceeded(AttemptEvent):
     """The specialist's task completed, or it answered with a direct Message."""
 
     artifacts: tuple[Artifact, ...] = ()
     message: Message | None = None
+    is_direct: bool = False  #: the message is all there is: no task was ever named
+    context_id: str = ""  #: the specialist's, where a direct Message names one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,10 +222,17 @@ EVENT_TYPES: dict[str, type[Event]] = {
         TurnStarted,
         TimePassed,
         CancelRequested,
+        MessageReceived,
         CoordinationFailed,
         AttemptStarted,
         TaskOpened,
         Progressed,
+        Relayed,
+        Asked,
+        Looked,
+        Resumed,
+        AnswerTaken,
+        AnswerRefused,
         AttemptSucceeded,
         AttemptFailed,
         CancelSettled,

@@ -33,6 +33,7 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
     FailureKind.MALFORMED: Remedy(again=False, elsewhere=True),
     FailureKind.TOO_LARGE: Remedy(again=False, elsewhere=False),
     FailureKind.NEEDS_INPUT: Remedy(again=False, elsewhere=False),
+    FailureKind.SKIPPED: Remedy(again=False, elsewhere=False),
     FailureKind.TIMED_OUT: Remedy(again=False, elsewhere=False),
     FailureKind.DEADLINE: Remedy(again=False, elsewhere=False),
     FailureKind.LOOP: Remedy(again=False, elsewhere=False),

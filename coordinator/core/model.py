@@ -134,6 +134,7 @@ class Exhausted(StrEnum):
 
     COUNT = "count"  #: it only counts against `need`
     FAIL_FAST = "fail_fast"  #: every open branch is canceled and the task fails
+    ESCALATE = "escalate"  #: the client is asked what to do
 
 
 class Stragglers(StrEnum):
@@ -141,6 +142,21 @@ class Stragglers(StrEnum):
 
     CANCEL = "cancel"  #: they are canceled at their agents
     CONTINUE = "continue"  #: they go on; what they bring becomes a follow-up artifact
+
+
+class Ask(StrEnum):
+    """When the client is asked what branches want to know."""
+
+    LAST = "last"  #: when only questions are left open
+    SOON = "soon"  #: after a short while, in which more may join; other branches go on
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """What happens to a question nobody answers: after so many seconds, so."""
+
+    after_s: float = 7 * 24 * 3600.0
+    then: Literal["skip", "take", "abort"] = "abort"
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +277,8 @@ class Stage:
     stragglers: Stragglers = Stragglers.CANCEL
     fallback: int = 0  #: how many other agents may take a sub-task over when its own has failed for good
     hedge_s: float | None = None  #: after so long without a result a second attempt starts at another agent
+    passes_through: bool = False  #: plain delegation: one agent, and everything goes through unchanged
+    keep_message_id: bool = False  #: in plain delegation the agent gets the client's messageId as it is
 
     @property
     def draws_on(self) -> tuple[str, ...]:
@@ -285,6 +303,13 @@ class Plan:
     answer: str = ""  #: the stage whose artifact is the task's; empty: the last one
     deadline_s: float | None = None  #: for the whole task
     retry_budget: int | None = None  #: attempts beyond the first, over all branches together
+    ask: Ask = Ask.LAST
+    unanswered: Unanswered = Unanswered()
+
+    @property
+    def passes_through(self) -> bool:
+        """Whether the task is that of one agent, passed through unchanged."""
+        return self.stages[0].passes_through
 
     @property
     def answering_stage(self) -> str:
@@ -326,7 +351,8 @@ class FailureKind(StrEnum):
     LOST = "lost"  #: the specialist no longer knows the task it had accepted
     MALFORMED = "malformed"  #: the answer breaks the protocol or the declared schema
     TOO_LARGE = "too_large"  #: the answer is larger than allowed
-    NEEDS_INPUT = "needs_input"  #: it asks a question nobody here can answer
+    NEEDS_INPUT = "needs_input"  #: it asked a question nobody could answer (journals of the first version)
+    SKIPPED = "skipped"  #: the client, or the plan in its place, goes on without an answer
     TIMED_OUT = "timed_out"  #: the branch timeout passed
     DEADLINE = "deadline"  #: the deadline of the stage or of the task passed
     LOOP = "loop"  #: the agent is a coordinator this task has already passed through

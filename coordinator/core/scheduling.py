@@ -28,6 +28,9 @@ class Phase(StrEnum):
     DONE = "done"
 
 
+AT_WORK = (BranchState.SENDING, BranchState.WORKING, BranchState.RETRYING)
+
+
 class StageRun:
     """The branches of one stage in plan order, its queue, its timers and what came of it."""
 
@@ -38,6 +41,7 @@ class StageRun:
         self.deadline: float | None = None
         self.artifacts: tuple[Artifact, ...] = ()
         self.summary: Metadata = {}
+        self.is_taken = False  #: the client takes what there is
         self.merged: frozenset[str] = frozenset()  #: keys of the branches whose outcomes are in the artifact
         self._task_id = task_id
         self._waiting: deque[str] = deque()
@@ -116,6 +120,10 @@ class StageRun:
         """Return the branches that can never start, since *branch* has not succeeded."""
         return [self.branches[key] for key, waits_for in self._blocked.items() if branch.key in waits_for]
 
+    def is_at_work(self) -> bool:
+        """Whether a branch is under way or about to be, rather than waiting for an answer."""
+        return any(self._counts[state] > 0 for state in AT_WORK)
+
     def unsettled(self) -> list[Branch]:
         """Return the branches without an outcome."""
         return [branch for branch in self.branches.values() if not branch.state.is_settled]
@@ -133,11 +141,8 @@ class StageRun:
         """Let a branch whose delay is over wait for a free place."""
         self._waiting.append(branch.key)
 
-    def wake_at(self) -> float | None:
-        """Return the earliest instant at which something falls due."""
+    def next_timer(self) -> float | None:
+        """Return the earliest instant at which one of the branches has to be looked at."""
         while self._timers and self.branches[self._timers[0][1]].state.is_settled:
             heapq.heappop(self._timers)
-        instants = [timer[0] for timer in self._timers[:1]]
-        if self.deadline is not None and self.phase in {Phase.RUNNING, Phase.TRAILING}:
-            instants.append(self.deadline)
-        return min(instants, default=None)
+        return self._timers[0][0] if self._timers else None

@@ -21,6 +21,7 @@ class BranchState(StrEnum):
     SENDING = "sending"  #: handed to outbound; the specialist has not answered yet
     WORKING = "working"  #: the specialist has a task for it
     RETRYING = "retrying"  #: the last attempt failed; the next one waits for its delay
+    ASKING = "asking"  #: parked until a question about it is answered
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
@@ -58,6 +59,8 @@ class Trigger(StrEnum):
     TIME_OUT = "time out"
     CANCEL = "cancel"
     SKIP = "skip"
+    ASK = "ask"
+    RESUME = "resume"
 
 
 _B, _T = BranchState, Trigger
@@ -81,7 +84,20 @@ BRANCH: Mapping[tuple[BranchState, Trigger], BranchState] = {
     (_B.RETRYING, _T.SEND): _B.SENDING,
     (_B.RETRYING, _T.TIME_OUT): _B.TIMED_OUT,
     (_B.RETRYING, _T.CANCEL): _B.CANCELED,
+    (_B.QUEUED, _T.ASK): _B.ASKING,
+    (_B.SENDING, _T.ASK): _B.ASKING,
+    (_B.WORKING, _T.ASK): _B.ASKING,
+    (_B.RETRYING, _T.ASK): _B.ASKING,
+    (_B.ASKING, _T.RESUME): _B.WORKING,
+    (_B.ASKING, _T.BACK_OFF): _B.RETRYING,
+    (_B.ASKING, _T.SUCCEED): _B.SUCCEEDED,
+    (_B.ASKING, _T.GIVE_UP): _B.FAILED,
+    (_B.ASKING, _T.TIME_OUT): _B.TIMED_OUT,
+    (_B.ASKING, _T.CANCEL): _B.CANCELED,
 }
+
+_INTERRUPTED = frozenset({TaskState.INPUT_REQUIRED, TaskState.AUTH_REQUIRED})
+_LIVE = frozenset({TaskState.SUBMITTED, TaskState.WORKING}) | _INTERRUPTED
 
 TASK: Mapping[TaskState, frozenset[TaskState]] = {
     TaskState.SUBMITTED: frozenset(
@@ -92,8 +108,16 @@ TASK: Mapping[TaskState, frozenset[TaskState]] = {
             TaskState.REJECTED,
         }
     ),
-    TaskState.WORKING: frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELED}),
+    TaskState.WORKING: frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELED}) | _INTERRUPTED,
+    # A question may be followed by another one, which is another status of the same state.
+    TaskState.INPUT_REQUIRED: frozenset({TaskState.WORKING, TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELED})
+    | _INTERRUPTED,
+    TaskState.AUTH_REQUIRED: frozenset({TaskState.WORKING, TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELED})
+    | _INTERRUPTED,
 }
+
+PASSED_THROUGH: Mapping[TaskState, frozenset[TaskState]] = dict.fromkeys(_LIVE, frozenset(TaskState))
+"""A task passed through has whatever state its specialist gives it, until a terminal one."""
 
 
 def next_branch_state(state: BranchState, trigger: Trigger) -> BranchState:
@@ -104,9 +128,11 @@ def next_branch_state(state: BranchState, trigger: Trigger) -> BranchState:
         raise IllegalTransition(f"a branch that is {state} cannot {trigger}") from None
 
 
-def check_task_transition(old: TaskState, new: TaskState) -> None:
-    """Raise `IllegalTransition` unless a task may go from *old* to *new*."""
-    if new not in TASK.get(old, frozenset()):
+def check_task_transition(
+    old: TaskState, new: TaskState, table: Mapping[TaskState, frozenset[TaskState]] = TASK
+) -> None:
+    """Raise `IllegalTransition` unless a task may go from *old* to *new* by *table*."""
+    if new not in table.get(old, frozenset()):
         raise IllegalTransition(f"a task that is {old} cannot become {new}")
 
 

@@ -2,6 +2,7 @@
 
 from coordinator.inbound.auth import TokenBackend, refuse
 from coordinator.inbound.cards import coordinator_card, plan_card
+from coordinator.inbound.contexts import Contexts
 from coordinator.inbound.edge import BodyLimit, ExtensionEcho, JsonOnly, VersionParameter
 from coordinator.inbound.handler import CallContexts, TaskService
 from coordinator.inbound.intake import Intake
@@ -9,6 +10,7 @@ from coordinator.inbound.intake import Intake
 __all__ = [
     "BodyLimit",
     "CallContexts",
+    "Contexts",
     "ExtensionEcho",
     "Intake",
     "JsonOnly",

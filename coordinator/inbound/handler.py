@@ -27,13 +27,14 @@ from typing_extensions import override
 from coordinator.core.events import CancelRequested
 from coordinator.core.extension import URI
 from coordinator.core.model import TaskState
+from coordinator.core.questions import Why
 from coordinator.core.view import TaskView
 from coordinator.drivers import Driver
 from coordinator.errors import BadPageToken, RequestRefused, TaskClosed
 from coordinator.inbound.edge import ACTIVATED
 from coordinator.inbound.intake import Caller, Intake
 from coordinator.inbound.refusals import HistoryLength, NotOffered, check_history_length, check_page_size, invalid
-from coordinator.journal import Head, Journal, Scope, TaskFilter
+from coordinator.journal import HIDDEN, Head, Journal, Scope, TaskFilter
 from coordinator.journal.codec import encode
 from coordinator.projection import Event, Projection, Renderer
 from coordinator.wire import state_in
@@ -70,20 +71,30 @@ class TaskService(NotOffered):
 
     @override
     @validate_request_params
-    async def on_message_send(self, params: a2a.SendMessageRequest, context: ServerCallContext) -> a2a.Task:
-        """Accept the message; answer at once, or when the task is terminal or interrupted (spec 3.1.1, 3.2.2)."""
+    async def on_message_send(
+        self, params: a2a.SendMessageRequest, context: ServerCallContext
+    ) -> a2a.Task | a2a.Message:
+        """Accept the message; answer at once, or when the task is terminal or interrupted (spec 3.1.1, 3.2.2).
+
+        A plain delegation whose agent answers with a direct Message is answered with that Message.
+        """
         task_id = await self._accept(params, context)
         view = await self._view_after(task_id, is_patient=not params.configuration.return_immediately)
-        return await self.renderer.task(view, history_length=_history_length(params.configuration))
+        message = await self.renderer.message(view)
+        return message or await self.renderer.task(view, history_length=_history_length(params.configuration))
 
     @override
     @validate_request_params
     async def on_message_send_stream(
         self, params: a2a.SendMessageRequest, context: ServerCallContext
-    ) -> AsyncGenerator[Event]:
-        """Accept the message and stream its task: the Task first, then what changes (spec 3.1.2)."""
+    ) -> AsyncGenerator[Event | a2a.Message]:
+        """Accept the message and stream its task: the Task first, then what changes (spec 3.1.2).
+
+        The stream ends with a question; an authorisation may come by itself, so that one is waited for (spec 7.6.1).
+        """
         task_id = await self._accept(params, context)
-        async with aclosing(self._stream(task_id, _history_length(params.configuration))) as events:
+        ends = {TaskState.INPUT_REQUIRED, *([TaskState.AUTH_REQUIRED] if _is_old_version(context) else [])}
+        async with aclosing(self._stream(task_id, _history_length(params.configuration), ends)) as events:
             async for event in events:
                 yield event
 
@@ -96,9 +107,10 @@ class TaskService(NotOffered):
         head = await self._head(params.id, params, context)
         if TaskState(head.state).is_terminal:
             raise UnsupportedOperationError(f"task {head.task_id} is over: {head.state}")
-        async with aclosing(self._stream(head.task_id, None)) as events:
+        async with aclosing(self._stream(head.task_id, None, frozenset())) as events:
             async for event in events:
-                yield event
+                if not isinstance(event, a2a.Message):
+                    yield event
 
     @override
     @validate_request_params
@@ -161,59 +173,81 @@ class TaskService(NotOffered):
         return await self.renderer.task(view, history_length=None)
 
     async def _accept(self, params: a2a.SendMessageRequest, context: ServerCallContext) -> str:
+        """Take the message in and return the id of its task. What comes after this is later than the message."""
         check_history_length(params.configuration, "configuration.")
         if params.configuration.HasField("task_push_notification_config"):
             raise PushNotificationNotSupportedError
         scope = self._scope(params, context)
-        if params.message.task_id:
-            await self._refuse_follow_up(params, context)
-        self._note_activation(params, context)
+        head = await self._head(params.message.task_id, params, context) if params.message.task_id else None
         caller = Caller(
             scope=scope,
             is_authenticated=context.user.is_authenticated,
+            knows_us=self._note_activation(params, context),
             idempotency_key=context.state.get("headers", {}).get("idempotency-key", ""),
             headers=context.state.get("headers", {}),
         )
         try:
+            if head is not None:
+                await self._receive(params, caller, head)
+                return head.task_id
             acceptance = await self.intake.accept(params, caller)
         except RequestRefused as error:
             raise invalid(error.field, str(error)) from error
         self.driver.wake(acceptance.task_id)
         return acceptance.task_id
 
-    async def _refuse_follow_up(self, params: a2a.SendMessageRequest, context: ServerCallContext) -> None:
-        """A message for an existing task: nothing of ours is waiting for one."""
+    async def _receive(self, params: a2a.SendMessageRequest, caller: Caller, head: Head) -> None:
+        """Give a message to a task that is there, and wait for what becomes of it (spec 3.4.3)."""
         message = params.message
-        head = await self._head(message.task_id, params, context)
         if message.context_id and message.context_id != head.context_id:
             raise invalid("message.context_id", f"task {head.task_id} belongs to another context")
-        state = TaskState(head.state)
-        what = f"is over ({state})" if state.is_terminal else "asks nothing; it goes on by itself"
-        raise UnsupportedOperationError(f"task {head.task_id} {what}: start a new task instead")
+        try:
+            receipt = await self.intake.receive(params, caller, head)
+        except TaskClosed as error:
+            raise UnsupportedOperationError(f"task {head.task_id} is over: start a new task instead") from error
+        self.driver.wake(head.task_id)
+        reception = await self.projection.reception(head.task_id, receipt)
+        refusal = reception.refusal
+        if refusal is None:
+            return
+        if refusal.why is Why.CLOSED:
+            raise invalid("message.parts", refusal.words)
+        raise UnsupportedOperationError(f"task {head.task_id}: {refusal.words}")
 
-    def _note_activation(self, params: a2a.SendMessageRequest, context: ServerCallContext) -> None:
+    def _note_activation(self, params: a2a.SendMessageRequest, context: ServerCallContext) -> bool:
         """Tell the edge whether the client activated our extension, by header, by list or by using its key."""
         scope = context.state.get(SCOPE, {})
         named = URI in params.message.extensions or URI in params.message.metadata or URI in params.metadata
-        scope[ACTIVATED] = scope.get(ACTIVATED, False) or named or URI in context.requested_extensions
+        is_active = scope.get(ACTIVATED, False) or named or URI in context.requested_extensions
+        scope[ACTIVATED] = is_active
+        return bool(is_active)
 
-    async def _stream(self, task_id: str, history_length: int | None) -> AsyncGenerator[Event]:
+    async def _stream(
+        self, task_id: str, history_length: int | None, ends: Collection[TaskState]
+    ) -> AsyncGenerator[Event | a2a.Message]:
         async with aclosing(self.projection.follow(task_id)) as views:
             before: TaskView | None = None
             async for view in views:
+                if message := await self.renderer.message(view):
+                    yield message
+                    return
+                if not view.is_shown:
+                    continue
                 if before is None:
                     yield await self.renderer.task(view, history_length=history_length)
                 else:
                     for event in await self.renderer.changes(before, view):
                         yield event
                 before = view
-                if view.state.is_interrupted:
+                if view.state in ends:
                     return
 
     async def _view_after(self, task_id: str, *, is_patient: bool) -> TaskView:
         async with aclosing(self.projection.follow(task_id, with_progress=False)) as views:
             async for view in views:
-                if not is_patient or view.state.is_terminal or view.state.is_interrupted:
+                if view.direct is not None:
+                    return view
+                if view.is_shown and (not is_patient or view.state.is_terminal or view.state.is_interrupted):
                     return view
         raise TaskNotFoundError
 
@@ -227,7 +261,7 @@ class TaskService(NotOffered):
         """Return the head of a task of this caller; foreign and unknown ones are told alike (spec 13.1)."""
         scope = self._scope(params, context)  # first: a wrong tenant must not tell whether the task exists
         head = await self.journal.head(task_id)
-        if head is None or head.scope != scope:
+        if head is None or head.scope != scope or head.state == HIDDEN:
             raise TaskNotFoundError(f"there is no task {task_id}")
         return head
 
@@ -240,6 +274,11 @@ class TaskService(NotOffered):
         if len(named) > 1:
             raise invalid("tenant", f"the request names different plans: {', '.join(sorted(named))}")
         return Scope(owner=context.user.user_name, tenant=next(iter(named), ""))
+
+
+def _is_old_version(context: ServerCallContext) -> bool:
+    """Whether the request is of protocol 0.3, which is what one without the header is (spec 3.6.2)."""
+    return not str(context.state.get("headers", {}).get("a2a-version", "")).startswith("1")
 
 
 def _history_length(holder: HistoryLength) -> int | None:

@@ -16,19 +16,24 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from coordinator.config import Settings
 from coordinator.core.durations import seconds
-from coordinator.core.events import TaskAccepted
+from coordinator.core.events import MessageReceived, TaskAccepted
 from coordinator.core.extension import URI
 from coordinator.core.model import Limits, Payload, Plan, Stage, TaskState
 from coordinator.directory import Directory
 from coordinator.dispatch import sub_tasks_of
 from coordinator.errors import RequestRefused
+from coordinator.inbound.answers import check_credentials, refuse_secrets, replies_in
 from coordinator.inbound.cards import plan_card
+from coordinator.inbound.contexts import Contexts
 from coordinator.inbound.journey import arrival
-from coordinator.journal import Acceptance, Journal, NewTask, Scope
+from coordinator.journal import HIDDEN, Acceptance, Head, Journal, NewTask, Scope
 from coordinator.journal.codec import decode_all, encode
 from coordinator.outbound import RunTimes
 from coordinator.planning import Asked, PlanFile, PlannedTask, resolve
 from coordinator.wire import content_in, json_in, message_in
+
+DIRECT_S, DIRECT_AT_ONCE_S = 2.0, 0.5
+"""How long a specialist's direct Message is waited for before there is a task, and with returnImmediately."""
 
 Duration = Annotated[float, BeforeValidator(seconds)]
 
@@ -86,6 +91,7 @@ class Caller:
 
     scope: Scope
     is_authenticated: bool = False
+    knows_us: bool = False  #: has activated our extension
     idempotency_key: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -99,6 +105,7 @@ class Intake:
     directory: Directory
     journal: Journal
     run_times: RunTimes
+    contexts: Contexts
 
     def choose(self, name: str, tenant: str, message: a2a.Message | None = None) -> PlanFile:
         """Return the plan: the parameter first, then the endpoint, then the routes, then the default."""
@@ -153,13 +160,18 @@ class Intake:
             accepted_output_modes=tuple(request.configuration.accepted_output_modes),
             journey=came.journey,
             rejection=came.rejection,
+            knows_us=caller.knows_us,
         )
+        if resolved.passes_through:
+            accepted = await self.contexts.translated(accepted, caller.scope)
+            at_once = request.configuration.return_immediately
+            accepted = replace(accepted, patience_s=DIRECT_AT_ONCE_S if at_once else DIRECT_S)
         new = NewTask(
             task_id=accepted.task_id,
             context_id=accepted.context_id,
             scope=caller.scope,
             plan=plan.name,
-            state=TaskState.SUBMITTED,
+            state=HIDDEN if resolved.passes_through else TaskState.SUBMITTED,
             at=now,
         )
         acceptance = await self.journal.accept(
@@ -172,6 +184,23 @@ class Intake:
         if caller.idempotency_key and not acceptance.created:
             await self._check_repeats(acceptance.task_id, accepted)
         return acceptance
+
+    async def receive(self, request: a2a.SendMessageRequest, caller: Caller, head: Head) -> str:
+        """Put a message for a task that is there and return its receipt; a repeated one has the same again.
+
+        Raises `RequestRefused`, `TaskClosed`.
+        """
+        _check_parts(request.message)
+        check_credentials(request.message, self.settings.credentials)
+        if head.state == TaskState.AUTH_REQUIRED:
+            refuse_secrets(request.message)
+        message, payloads = message_in(request.message)
+        replies, made = replies_in(request.message)
+        key = _key(request, caller)
+        receipt = key or str(uuid.uuid4())
+        received = MessageReceived(at=await self.journal.now(), receipt=receipt, message=message, replies=replies)
+        await self.journal.put(head.task_id, encode(received), payloads=(*payloads, *made), key=key)
+        return receipt
 
     async def _check_repeats(self, task_id: str, again: TaskAccepted) -> None:
         """An `Idempotency-Key` stands for one message. Raises `RequestRefused` when it comes with another."""

@@ -4,6 +4,7 @@ from coordinator.core.model import Payload
 from coordinator.journal.clock import Clock, system_time
 from coordinator.journal.memory import MemoryJournal
 from coordinator.journal.protocol import (
+    HIDDEN,
     Acceptance,
     Claim,
     Entry,
@@ -22,6 +23,7 @@ from coordinator.journal.protocol import (
 from coordinator.journal.sql import SqlJournal
 
 __all__ = [
+    "HIDDEN",
     "Acceptance",
     "Claim",
     "Clock",

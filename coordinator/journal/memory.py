@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from coordinator.errors import ClaimLost, JournalError, JournalUnavailable, TaskClosed, UnknownTask
 from coordinator.journal.clock import Clock, system_time
 from coordinator.journal.paging import Cursor, cursor_of, token_after
-from coordinator.journal.protocol import Acceptance, Claim, Entry, Head, InboxItem, Status, TaskPage
+from coordinator.journal.protocol import HIDDEN, Acceptance, Claim, Entry, Head, InboxItem, Status, TaskPage
 from coordinator.journal.signals import Signals
 
 if TYPE_CHECKING:
@@ -239,6 +239,7 @@ def _is_due(head: Head, now: float) -> bool:
 def _matches(head: Head, scope: Scope, query: TaskFilter) -> bool:
     return (
         head.scope == scope
+        and (query.with_hidden or head.state != HIDDEN)
         and query.context_id in {None, head.context_id}
         and query.state in {None, head.state}
         and (query.status_after is None or head.status_at >= query.status_after)

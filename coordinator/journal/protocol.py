@@ -26,6 +26,10 @@ class Status(StrEnum):
     CLOSED = "closed"  #: terminal and settled; nothing will be written any more
 
 
+HIDDEN = ""
+"""The state of a head whose client has no task: its answer may still be a direct Message. It is never listed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One journaled fact: `body` is JSON text, `version` the schema version of its type."""
@@ -122,6 +126,7 @@ class TaskFilter:
 
     context_id: str | None = None
     state: str | None = None
+    with_hidden: bool = False  #: also those that show no task
     status_after: float | None = None  #: this time itself is included, as the spec has it
     page_size: int = 50  #: at least 1; may change from page to page, the other fields may not
     page_token: str = ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, bindparam, func, or_, select
 
 from coordinator.journal.paging import cursor_of, token_after
-from coordinator.journal.protocol import Entry, Head, InboxItem, Record, Scope, Status, TaskPage
+from coordinator.journal.protocol import HIDDEN, Entry, Head, InboxItem, Record, Scope, Status, TaskPage
 from coordinator.journal.sql_schema import head, inbox, journal, payload
 
 if TYPE_CHECKING:
@@ -139,6 +139,8 @@ def _page(conditions: Sequence[ColumnElement[bool]], cursor: Cursor | None) -> S
 
 def _conditions(scope: Scope, query: TaskFilter) -> list[ColumnElement[bool]]:
     conditions = [head.c.owner == scope.owner, head.c.tenant == scope.tenant]
+    if not query.with_hidden:
+        conditions.append(head.c.state != HIDDEN)
     if query.context_id is not None:
         conditions.append(head.c.context_id == query.context_id)
     if query.state is not None:

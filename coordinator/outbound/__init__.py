@@ -6,6 +6,7 @@ core, never as an exception there. Errors are translated here, once.
 
 from coordinator.outbound.calls import AgentCalls, Patience, shared_http_client
 from coordinator.outbound.cancel import cancel_remote
+from coordinator.outbound.look import look
 from coordinator.outbound.pursue import Attempt, Emit, Fact, pursue
 from coordinator.outbound.run_times import RunTimes
 
@@ -17,6 +18,7 @@ __all__ = [
     "Patience",
     "RunTimes",
     "cancel_remote",
+    "look",
     "pursue",
     "shared_http_client",
 ]

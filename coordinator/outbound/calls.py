@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -14,12 +14,12 @@ from httpx_aiohttp import AiohttpTransport
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 from typing_extensions import override
 
-from coordinator.core.extension import ENVELOPE, URI
+from coordinator.core.extension import URI
 from coordinator.core.model import AgentRef, FailureKind, RemoteTask
-from coordinator.outbound.envelope import Envelope
 from coordinator.outbound.failures import CallFailed, translated
+from coordinator.outbound.outgoing import Outgoing
 from coordinator.outbound.run_times import RunTimes
-from coordinator.wire import struct_out, timestamp
+from coordinator.wire import timestamp
 
 CLOCKS_DIFFER_S = 300.0
 CONNECT_S = 10.0
@@ -72,53 +72,60 @@ class AgentCalls:
     http: httpx.AsyncClient
     patience: Patience = field(default_factory=Patience)
     tokens: Mapping[str, str] = field(default_factory=dict)
+    credentials: Mapping[str, str] = field(default_factory=dict)  #: bearer tokens an answer may name
     run_times: RunTimes = field(default_factory=RunTimes)
     rng: random.Random = field(default_factory=random.SystemRandom)
     _clients: dict[AgentRef, Client] = field(default_factory=dict)
 
     async def send(
-        self, agent: AgentRef, message_id: str, parts: Sequence[a2a.Part], envelope: Envelope | None = None
+        self, agent: AgentRef, outgoing: Outgoing, credential: str = ""
     ) -> AsyncGenerator[a2a.StreamResponse]:
         """Send a message and yield what comes back: a stream, or one Task or Message.
 
         `historyLength` 0 keeps the request from coming back with every answer. The `Idempotency-Key` lets an agent
         that does not know its callers recognise a message that comes again.
         """
-        message = a2a.Message(message_id=message_id, role=a2a.ROLE_USER, parts=parts)
-        headers = {"Idempotency-Key": message_id}
-        if envelope is not None:
-            headers |= envelope.headers(message_id)
-            if agent.understands_us:
-                message.metadata.CopyFrom(struct_out({ENVELOPE: envelope.as_json()}))
-        configuration = a2a.SendMessageConfiguration(history_length=0, return_immediately=not agent.streaming)
-        request = a2a.SendMessageRequest(message=message, configuration=configuration)
-        context = self._context(agent, headers, timeout_s=self.patience.silence_s if agent.streaming else None)
+        headers = {"Idempotency-Key": outgoing.message_id, **outgoing.headers()}
+        configuration = a2a.SendMessageConfiguration(
+            history_length=0,
+            return_immediately=not agent.streaming,
+            accepted_output_modes=outgoing.accepted_output_modes,
+        )
+        request = a2a.SendMessageRequest(message=outgoing.message(agent), configuration=configuration)
+        timeout_s = self.patience.silence_s if agent.streaming else None
+        context = self._context(agent, headers, timeout_s=timeout_s, credential=credential)
         with translated():
             async for response in self._client(agent).send_message(request, context=context):
                 yield response
 
-    async def subscribe(self, agent: AgentRef, remote: RemoteTask) -> AsyncGenerator[a2a.StreamResponse]:
+    async def subscribe(
+        self, agent: AgentRef, remote: RemoteTask, credential: str = ""
+    ) -> AsyncGenerator[a2a.StreamResponse]:
         """Attach to the stream of a task that is under way."""
         request = a2a.SubscribeToTaskRequest(id=remote.task_id)
-        context = self._context(agent, timeout_s=self.patience.silence_s)
+        context = self._context(agent, timeout_s=self.patience.silence_s, credential=credential)
         with translated():
             async for response in self._client(agent).subscribe(request, context=context):
                 yield response
 
-    async def task(self, agent: AgentRef, remote: RemoteTask) -> a2a.Task:
-        """Read the task without its history, patiently when the network is in the way."""
-        request = a2a.GetTaskRequest(id=remote.task_id, history_length=0)
+    async def task(
+        self, agent: AgentRef, remote: RemoteTask, credential: str = "", *, history_length: int = 0
+    ) -> a2a.Task:
+        """Read the task, patiently when the network is in the way."""
+        request = a2a.GetTaskRequest(id=remote.task_id, history_length=history_length)
         async for attempt in self._patiently():
             with attempt, translated():
-                return await self._client(agent).get_task(request, context=self._context(agent))
+                context = self._context(agent, credential=credential)
+                return await self._client(agent).get_task(request, context=context)
         raise AssertionError("tenacity re-raises the last error")  # pragma: no cover
 
-    async def cancel(self, agent: AgentRef, remote: RemoteTask) -> a2a.Task:
+    async def cancel(self, agent: AgentRef, remote: RemoteTask, credential: str = "") -> a2a.Task:
         """Ask for the task's cancelation."""
         request = a2a.CancelTaskRequest(id=remote.task_id)
         async for attempt in self._patiently():
             with attempt, translated():
-                return await self._client(agent).cancel_task(request, context=self._context(agent))
+                context = self._context(agent, credential=credential)
+                return await self._client(agent).cancel_task(request, context=context)
         raise AssertionError("tenacity re-raises the last error")  # pragma: no cover
 
     async def look_up(self, agent: AgentRef, message_id: str, since: float) -> RemoteTask | None:
@@ -141,6 +148,11 @@ class AgentCalls:
                 return None
             raise
         return None
+
+    async def has_message(self, agent: AgentRef, remote: RemoteTask, message_id: str, credential: str = "") -> bool:
+        """Return whether the task *remote* has the message of that id in its history."""
+        task = await self.task(agent, remote, credential, history_length=100)
+        return any(message.message_id == message_id for message in task.history)
 
     async def _listed(self, agent: AgentRef, query: a2a.ListTasksRequest) -> AsyncIterator[a2a.Task]:
         query.page_size, query.history_length, query.include_artifacts = 100, 100, False
@@ -190,11 +202,16 @@ class AgentCalls:
         return self._clients[agent]
 
     def _context(
-        self, agent: AgentRef, headers: Mapping[str, str] | None = None, timeout_s: float | None = None
+        self,
+        agent: AgentRef,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+        credential: str = "",
     ) -> ClientCallContext:
         parameters = dict(headers or {})
         if agent.understands_us:
             parameters["A2A-Extensions"] = URI
-        if agent.name in self.tokens:
-            parameters["Authorization"] = f"Bearer {self.tokens[agent.name]}"
+        token = self.credentials.get(credential) or self.tokens.get(agent.name)
+        if token:
+            parameters["Authorization"] = f"Bearer {token}"
         return ClientCallContext(timeout=timeout_s or self.patience.request_s, service_parameters=parameters)

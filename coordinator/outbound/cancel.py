@@ -43,12 +43,12 @@ async def _look_up(calls: AgentCalls, command: Cancel) -> RemoteTask | None:
 
 async def _cancel(calls: AgentCalls, command: Cancel, remote: RemoteTask) -> tuple[CancelResult, str]:
     try:
-        task = await calls.cancel(command.agent, remote)
+        task = await calls.cancel(command.agent, remote, command.credential)
     except CallFailed as error:
         if error.trouble.failure.kind is not FailureKind.REFUSED:
             raise
         # Refused: either it is over already, which is fine, or the agent cannot cancel.
-        task = await calls.task(command.agent, remote)
+        task = await calls.task(command.agent, remote, command.credential)
         if not _is_terminal(task.status.state):
             return "refused", error.trouble.failure.message
     if state_in(task.status.state) is TaskState.CANCELED:

@@ -7,19 +7,32 @@ with exactly one AttemptSucceeded or AttemptFailed, unless it is canceled from o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from a2a.types import a2a_pb2 as a2a
 
 from coordinator.core.commands import Follow, Send
-from coordinator.core.events import AttemptFailed, AttemptStarted, AttemptSucceeded, Event, Progressed, TaskOpened
+from coordinator.core.events import (
+    AnswerRefused,
+    AnswerTaken,
+    Asked,
+    AttemptFailed,
+    AttemptStarted,
+    AttemptSucceeded,
+    Event,
+    Progressed,
+    TaskOpened,
+)
 from coordinator.core.model import Failure, FailureKind, Payload, RemoteTask, TaskState
 from coordinator.outbound.calls import AgentCalls
 from coordinator.outbound.envelope import Envelope
 from coordinator.outbound.failures import CallFailed, Trouble
+from coordinator.outbound.inquiries import inquiries_in
+from coordinator.outbound.outgoing import Outgoing
 from coordinator.outbound.reading import AnswerTooLarge, Reading
+from coordinator.outbound.relay import Relay, Told
 from coordinator.outbound.schemas import mismatch
 
 MOST_SENDS = 3
@@ -27,6 +40,9 @@ MOST_SENDS = 3
 
 NOTHING_SAID = (TaskState.SUBMITTED, "")
 """What every task says first, and `TaskOpened` has told already."""
+
+PASSING = frozenset({FailureKind.UNREACHABLE, FailureKind.OVERLOADED})
+"""Failures after which an answer is sent again: it did not arrive, and may a little later."""
 
 MOST_MISSES = 5
 """Snapshots in a row that may fail before a task is given up."""
@@ -67,13 +83,16 @@ async def pursue(
 
     *in_doubt* says a send may already have gone out before a restart: it is looked up first.
     """
-    pursuit = _Pursuit(calls, command, attempt, emit, now)
+    pursuit = Pursuit(calls, command, attempt, emit, now)
     try:
-        if isinstance(command, Send):
+        if isinstance(command, Follow):
+            pursuit.attach(command.remote)
+        elif command.remote is not None:
+            if not await pursuit.deliver(command, await load(command), command.remote, in_doubt=in_doubt):
+                return
+        else:
             emit(Fact(AttemptStarted(at=now(), branch=command.branch, attempt=command.attempt)))
             await pursuit.obtain(command, await load(command), in_doubt=in_doubt)
-        else:
-            pursuit.attach(command.remote)
         await pursuit.follow()
         await pursuit.conclude(command.expect)
     except CallFailed as error:
@@ -84,7 +103,9 @@ async def pursue(
         pursuit.hush()
 
 
-class _Pursuit:
+class Pursuit:
+    """One attempt on its way: what was read of its task, and the facts that are told of it."""
+
     def __init__(
         self,
         calls: AgentCalls,
@@ -99,7 +120,11 @@ class _Pursuit:
         self._attempt = attempt
         self._emit = emit
         self._now = now
-        self._reading = Reading(calls.patience.max_answer_bytes)
+        self._credential = command.credential
+        self._reading = Reading(calls.patience.max_answer_bytes, command.mark if isinstance(command, Send) else "")
+        passes = command.unchanged is not None if isinstance(command, Send) else command.passes_through
+        self._relay = Relay(command.branch, command.attempt) if passes else None
+        self._sending: Send | None = None  #: a message for a known task that has not been answered yet
         self._was_cut = False  #: chunks may be missing or doubled; only a snapshot gives the outcome
         self._sent_at: float | None = None
         self._is_whole = False  #: the last thing read was a snapshot
@@ -116,7 +141,8 @@ class _Pursuit:
             try:
                 self._attempt.was_sent = True
                 self._sent_at = self._now()
-                await self._take_all(self._calls.send(self._agent, command.message_id, parts, self._envelope(command)))
+                outgoing = Outgoing(command, parts, self._envelope(command))
+                await self._take_all(self._calls.send(self._agent, outgoing, self._credential))
                 failed = CallFailed(
                     Trouble(Failure(FailureKind.IN_DOUBT, "the answer ended before it began"), is_ambiguous=True)
                 )
@@ -129,6 +155,50 @@ class _Pursuit:
                 raise failed
             in_doubt = True
         raise failed
+
+    async def deliver(self, command: Send, parts: Sequence[a2a.Part], remote: RemoteTask, *, in_doubt: bool) -> bool:
+        """Send a message to a task the specialist has; False when it did not take it, which is told as a fact.
+
+        Nothing was lost then: the task is as it was before.
+        """
+        self._reading.remote = self._attempt.remote = remote
+        self._attempt.opened.set()
+        self._was_cut, self._attempt.was_sent = True, True
+        outgoing = Outgoing(command, parts, self._envelope(command))
+        failure = Failure(FailureKind.IN_DOUBT, "nobody answers")
+        for number in range(MOST_SENDS):
+            try:
+                await asyncio.sleep(number * self._calls.patience.doubt_s)
+                if in_doubt and await self._calls.has_message(
+                    self._agent, remote, command.message_id, self._credential
+                ):
+                    self._note_taken(command)
+                    return True
+                self._sending = command
+                await self._take_all(self._calls.send(self._agent, outgoing, self._credential))
+            except CallFailed as error:
+                failure, in_doubt = error.trouble.failure, True
+                is_definite = not error.trouble.is_ambiguous and failure.kind not in PASSING
+            else:
+                is_definite = False
+            if self._sending is None:
+                return True
+            if is_definite:
+                break
+        event = AnswerRefused(
+            at=self._now(),
+            branch=self._branch,
+            attempt=self._number,
+            message_id=command.message_id,
+            failure=failure,
+        )
+        self._emit(Fact(event))
+        return False
+
+    def _note_taken(self, command: Send) -> None:
+        self._sending = None
+        taken = AnswerTaken(at=self._now(), branch=self._branch, attempt=self._number, message_id=command.message_id)
+        self._emit(Fact(taken))
 
     def _envelope(self, command: Send) -> Envelope:
         remaining = None if command.until is None else command.until - self._now()
@@ -144,8 +214,11 @@ class _Pursuit:
         """Stay with the task until it is over. Raises `CallFailed`."""
         patience = self._calls.patience
         streaming, delay, misses = self._agent.streaming, patience.poll_min_s, 0
+        answered_until = self._now() + patience.silence_s
         while not self._reading.is_over:
             before = self._told
+            if self._now() > answered_until:
+                self._reading.answered = ""  # it has the answer, and still asks the same
             try:
                 await self._snapshot()
                 misses = 0
@@ -164,21 +237,42 @@ class _Pursuit:
         """Emit the outcome of a task that is over. Raises `CallFailed`."""
         if self._was_cut and not self._is_whole and self._reading.direct is None:
             await self._snapshot()
+        if self._reading.direct is None and self._reading.is_asking:
+            self._ask()
+            return
         failure = self._reading.failure()
         if failure is None and expect:
             problem = await asyncio.to_thread(mismatch, expect, self._reading.raw_artifacts())
             failure = Failure(FailureKind.MALFORMED, f"its answer does not fit: {problem}") if problem else None
         if failure is not None:
-            self.fail(failure, is_open=failure.kind is FailureKind.NEEDS_INPUT)
+            self.fail(failure, is_open=False)
             return
         artifacts, payloads = self._reading.artifacts()
         message, more = self._reading.message()
         if self._sent_at is not None:
             self._calls.run_times.note(self._agent.name, self._now() - self._sent_at)
+        direct = self._reading.direct
         event = AttemptSucceeded(
-            at=self._now(), branch=self._branch, attempt=self._number, artifacts=artifacts, message=message
+            at=self._now(),
+            branch=self._branch,
+            attempt=self._number,
+            artifacts=artifacts,
+            message=message,
+            is_direct=direct is not None,
+            context_id=direct.context_id if direct is not None else "",
         )
         self._emit(Fact(event, (*payloads, *more)))
+
+    def _ask(self) -> None:
+        inquiries, payloads = inquiries_in(self._reading.state, self._reading.status_message)
+        event = Asked(
+            at=self._now(),
+            branch=self._branch,
+            attempt=self._number,
+            inquiries=inquiries,
+            mark=self._reading.mark,
+        )
+        self._emit(Fact(event, payloads))
 
     def hush(self) -> None:
         """Drop a word that waits for its time."""
@@ -211,8 +305,14 @@ class _Pursuit:
     async def _snapshot(self) -> None:
         if self._reading.remote is None:
             raise CallFailed(Trouble(Failure(FailureKind.MALFORMED, "it named no task")))
-        self._checked(self._reading.take_task, await self._calls.task(self._agent, self._reading.remote))
+        self.take_snapshot(await self._calls.task(self._agent, self._reading.remote, self._credential))
+
+    def take_snapshot(self, task: a2a.Task) -> None:
+        """Let *task* replace everything read so far. Raises `CallFailed`, `AnswerTooLarge`."""
+        self._checked(self._reading.take_task, task)
         self._is_whole = True
+        if self._relay is not None:
+            self._pass_on(self._relay.of_task(task, self._now()))
         self._tell()
 
     async def _subscribe(self) -> bool:
@@ -221,7 +321,7 @@ class _Pursuit:
             return False
         self._was_cut = True
         try:
-            await self._take_all(self._calls.subscribe(self._agent, self._reading.remote))
+            await self._take_all(self._calls.subscribe(self._agent, self._reading.remote, self._credential))
         except CallFailed as error:
             return error.trouble.is_ambiguous
         return True
@@ -229,12 +329,20 @@ class _Pursuit:
     async def _take_all(self, stream: AsyncGenerator[a2a.StreamResponse]) -> None:
         async with aclosing(stream) as responses:
             async for response in responses:
+                if self._sending is not None:
+                    self._note_taken(self._sending)
                 self._checked(self._reading.take, response)
                 self._is_whole = False
                 self._note_remote()
+                if self._relay is not None:
+                    self._pass_on(self._relay.of(response, self._now()))
                 self._tell()
                 if self._reading.is_over:
                     return
+
+    def _pass_on(self, told: Iterable[Told]) -> None:
+        for fact, payloads in told:
+            self._emit(Fact(fact, payloads))
 
     def _checked(self, take: Callable[..., None], given: a2a.StreamResponse | a2a.Task) -> None:
         try:
@@ -256,7 +364,7 @@ class _Pursuit:
         self.hush()
         word = (self._reading.state or "", self._reading.text())
         now = self._now()
-        if word in {self._told, NOTHING_SAID} or self._reading.is_over:
+        if word in {self._told, NOTHING_SAID} or self._reading.is_over or self._relay is not None:
             return
         if (pause := self._told_at + self._calls.patience.progress_s - now) > 0:
             self._telling = asyncio.get_running_loop().call_later(pause, self._tell)

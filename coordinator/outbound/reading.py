@@ -23,9 +23,14 @@ class AnswerTooLarge(ValueError):
 
 
 class Reading:
-    """What is known of one remote task; bounded by *max_bytes* of artifact parts."""
+    """What is known of one remote task; bounded by *max_bytes* of artifact parts.
 
-    def __init__(self, max_bytes: int) -> None:
+    A status with the mark *answered* is the one an answer was sent to: it waits for nothing any more.
+    """
+
+    def __init__(self, max_bytes: int, answered: str = "") -> None:
+        self.answered = answered
+        self.mark = ""
         self.remote: RemoteTask | None = None
         self.state: TaskState | None = None
         self.status_message: a2a.Message | None = None
@@ -40,7 +45,12 @@ class Reading:
         """Whether nothing more is to be expected: terminal, a direct Message, or a question."""
         if self.direct is not None:
             return True
-        return self.state is not None and (self.state.is_terminal or self.state.is_interrupted)
+        return self.state is not None and (self.state.is_terminal or self.is_asking)
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether the task waits for its client, and not for what it was already given."""
+        return self.state is not None and self.state.is_interrupted and self.mark != self.answered
 
     def take(self, response: a2a.StreamResponse) -> None:
         """Add one stream event. Raises `AnswerTooLarge`, or `ValueError` for another task's event."""
@@ -113,6 +123,9 @@ class Reading:
         if state is None or (self.state is not None and self.state.is_terminal):
             return  # an unknown state says nothing; a terminal one is the last word (spec 3.1.1)
         self.state = state
+        self.mark = mark_of(status)
+        if state.is_interrupted and not status.HasField("message"):
+            self.status_message = None
         if status.HasField("message"):
             self.status_message = status.message
 
@@ -143,11 +156,14 @@ _ENDS = {
     TaskState.FAILED: (FailureKind.FAILED, "its task failed"),
     TaskState.REJECTED: (FailureKind.REJECTED, "it rejected the task"),
     TaskState.CANCELED: (FailureKind.CANCELED, "its task was canceled"),
-    TaskState.INPUT_REQUIRED: (FailureKind.NEEDS_INPUT, "it asks for input, which nobody here can give"),
-    TaskState.AUTH_REQUIRED: (FailureKind.NEEDS_INPUT, "it asks for an authorisation, which nobody here can give"),
 }
 
 
-def text_of(parts: Iterable[a2a.Part]) -> str:
-    """Return the text parts as one line of at most 500 characters."""
-    return " ".join(" ".join(part.text for part in parts if part.text).split())[:500]
+def mark_of(status: a2a.TaskStatus) -> str:
+    """Return what tells this status from a later one with the same words; never empty."""
+    return f"{status.message.message_id}@{status.timestamp.ToJsonString()}"
+
+
+def text_of(parts: Iterable[a2a.Part], most: int = 500) -> str:
+    """Return the text parts as one line of at most *most* characters."""
+    return " ".join(" ".join(part.text for part in parts if part.text).split())[:most]

@@ -21,6 +21,7 @@ from pydantic import (
 
 from coordinator.core.model import (
     MESSAGE,
+    Ask,
     Exhausted,
     Limits,
     MergeSpec,
@@ -30,6 +31,7 @@ from coordinator.core.model import (
     Retry,
     Split,
     Stragglers,
+    Unanswered,
 )
 from coordinator.errors import ConfigurationError
 from coordinator.planning.fields import Duration, Merge, Needed, Range
@@ -95,6 +97,7 @@ class FanOut(_Strict):
     uses: tuple[Name, ...] = ()  #: stages whose merged artifacts every sub-task gets as well
     message: bool = True  #: whether it gets the parts of the client's message
     most_sub_tasks: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    keep_message_id: bool = False  #: in plain delegation, send the client's messageId as it is
 
     @model_validator(mode="after")
     def _one_source(self) -> FanOut:
@@ -103,6 +106,12 @@ class FanOut(_Strict):
         if not (self.message or self.split or self.planned_by or self.template or self.uses):
             raise ValueError("message: false leaves nothing to send; give split, planned_by, template or uses")
         return self
+
+    @property
+    def names_one_agent(self) -> bool:
+        """Whether the client's message goes to one named agent as it is."""
+        made = self.split or self.planned_by or self.template or self.uses
+        return not made and self.message and self.to.agents is not None and len(self.to.agents) == 1
 
     @property
     def draws_on(self) -> tuple[str, ...]:
@@ -204,10 +213,27 @@ class StageFile(_Strict):
         return self
 
     @property
+    def passes_through(self) -> bool:
+        """Whether a plan of this stage alone is plain delegation: one agent, and nothing done to its answer."""
+        untouched = not {"merge", "expect", "barrier", "on_failure"} & self.model_fields_set
+        return self.fan_out.names_one_agent and untouched
+
+    @property
     def retry(self) -> Retry:
         """Return the core's value."""
         chosen = self.on_failure.retry
         return Retry() if chosen is None else Retry(chosen.attempts, *chosen.backoff)
+
+
+class UnansweredFile(_Strict):
+    """What happens to a question nobody answers."""
+
+    after: Duration = Unanswered().after_s
+    then: Literal["skip", "take", "abort"] = Unanswered().then
+
+    def resolved(self) -> Unanswered:
+        """Return the core's value."""
+        return Unanswered(self.after, self.then)
 
 
 def _not_reserved(name: str) -> str:
@@ -240,6 +266,8 @@ class PlanFile(_Strict):
     parameters: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], ParameterFile] = Field(default_factory=dict)
     deadline: Duration | None = None  #: for the whole task
     retry_budget: Annotated[int, Field(ge=0)] | None = None  #: attempts beyond the first, over all branches
+    ask: Ask = Ask.LAST
+    unanswered: UnansweredFile = UnansweredFile()
     answer: Name | None = None  #: the stage whose artifact is the task's; needed when several are not used by others
     stages: Annotated[dict[Name, StageFile], Field(min_length=1)]
 
@@ -252,11 +280,21 @@ class PlanFile(_Strict):
         if taken:
             raise ValueError(f"parameters.{taken[0]}: in templates it stands for what a split gives; choose another")
         check_graph(self.graph, self.answer)
+        if not self.passes_through:
+            for name, stage in self.stages.items():
+                if stage.fan_out.keep_message_id:
+                    raise ValueError(f"stages.{name}.fan_out.keep_message_id: only plain delegation keeps the id")
         for name, stage in self.stages.items():
             if stage.fan_out.template is not None:
                 given = set(self.parameters) | (SPLIT_NAMES if stage.fan_out.split else set())
                 check_template(f"stages.{name}.fan_out.template", stage.fan_out.template, given)
         return self
+
+    @property
+    def passes_through(self) -> bool:
+        """Whether it is plain delegation: one stage, one named agent, everything passed through unchanged."""
+        stages = list(self.stages.values())
+        return len(stages) == 1 and stages[0].passes_through
 
     @property
     def reads_message(self) -> bool:

@@ -65,6 +65,8 @@ def resolve(
             answer=plan.answering_stage,
             deadline_s=_smaller(plan.deadline, asked.limits.deadline_s),
             retry_budget=plan.retry_budget,
+            ask=plan.ask,
+            unanswered=plan.unanswered.resolved(),
         ),
         drafts,
     )
@@ -123,6 +125,8 @@ def _stage(
         stragglers=barrier.stragglers,
         merge=stage.merge,
         expect=stage.expect,
+        passes_through=plan.passes_through,
+        keep_message_id=fan_out.keep_message_id,
     )
 
 

@@ -8,9 +8,12 @@ import pytest
 from a2a.types import a2a_pb2 as a2a
 from aiohttp.client_reqrep import ConnectionKey
 
-from coordinator.core.model import AgentRef, FailureKind
+from coordinator.core.commands import Send
+from coordinator.core.model import NOWHERE, AgentRef, FailureKind
 from coordinator.outbound import AgentCalls, Patience
+from coordinator.outbound.envelope import Envelope
 from coordinator.outbound.failures import PEER_ERRORS, CallFailed, trouble
+from coordinator.outbound.outgoing import Outgoing
 
 AGENT = AgentRef("a", "http://agent.example/", streaming=False)
 STREAMING = AgentRef("a", "http://agent.example/")
@@ -39,11 +42,16 @@ async def test_each_http_status_has_one_meaning(respx_mock, sender, status, kind
     assert str(status) in found.failure.message
 
 
+def outgoing(agent, message_id):
+    command = Send(id="a", branch="s/it", attempt=1, agent=agent, message_id=message_id, since=0.0, parts=())
+    return Outgoing(command, [a2a.Part(text="hello")], Envelope(NOWHERE))
+
+
 async def sent_through(router, route, sender, **answer):
     route.mock(**answer)
     async with httpx.AsyncClient(transport=httpx.MockTransport(router.async_handler)) as http:
         with pytest.raises(CallFailed) as failed:
-            async for _ in AgentCalls(http, Patience()).send(sender, "m", [a2a.Part(text="hello")]):
+            async for _ in AgentCalls(http, Patience()).send(sender, outgoing(sender, "m")):
                 pass
     return failed.value.trouble
 
@@ -133,7 +141,7 @@ async def test_a_refused_connection_names_host_port_and_reason(unused_tcp_port):
     nobody = AgentRef("a", f"http://127.0.0.1:{unused_tcp_port}/")
     async with shared_http_client(5) as http:
         with pytest.raises(CallFailed) as failed:
-            async for _ in AgentCalls(http, Patience()).send(nobody, "m", [a2a.Part(text="hello")]):
+            async for _ in AgentCalls(http, Patience()).send(nobody, outgoing(nobody, "m")):
                 pass
     failure = failed.value.trouble.failure
     assert failure.kind is FailureKind.UNREACHABLE
@@ -146,7 +154,7 @@ async def test_a_request_carries_what_the_agent_is_meant_to_see(respx_mock):
     async with httpx.AsyncClient(transport=httpx.MockTransport(respx_mock.async_handler)) as http:
         calls = AgentCalls(http, Patience(), tokens={"a": "secret"})
         with pytest.raises(CallFailed):
-            async for _ in calls.send(knows_us, "m-1", [a2a.Part(text="hello")]):
+            async for _ in calls.send(knows_us, outgoing(knows_us, "m-1")):
                 pass
     request = route.calls.last.request
     params = json.loads(request.content)["params"]
@@ -161,7 +169,7 @@ async def test_other_agents_see_neither_token_nor_extension(respx_mock):
     route = respx_mock.post("http://agent.example/").mock(return_value=httpx.Response(503))
     async with httpx.AsyncClient(transport=httpx.MockTransport(respx_mock.async_handler)) as http:
         with pytest.raises(CallFailed):
-            async for _ in AgentCalls(http, Patience(), tokens={"b": "secret"}).send(AGENT, "m", []):
+            async for _ in AgentCalls(http, Patience(), tokens={"b": "secret"}).send(AGENT, outgoing(AGENT, "m")):
                 pass
     headers = route.calls.last.request.headers
     assert "authorization" not in headers

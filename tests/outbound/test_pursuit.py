@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from coordinator.core.events import AttemptFailed
+from coordinator.core.events import Asked, AttemptFailed
 from coordinator.core.model import FailureKind
 from coordinator.outbound import Attempt
 from coordinator.testing import Behaviour, answers
@@ -67,8 +67,6 @@ async def test_an_agent_whose_card_promises_streams_it_does_not_have_fails_by_na
         ("failed", FailureKind.FAILED),
         ("rejected", FailureKind.REJECTED),
         ("canceled", FailureKind.CANCELED),
-        ("input_required", FailureKind.NEEDS_INPUT),
-        ("auth_required", FailureKind.NEEDS_INPUT),
     ],
 )
 async def test_every_other_end_is_a_failure_in_the_specialists_words(streaming, end, kind):
@@ -76,7 +74,15 @@ async def test_every_other_end_is_a_failure_in_the_specialists_words(streaming, 
         ends = await it.sent()
         assert ends.failure.kind is kind
         assert "because" in ends.failure.message
-        assert ends.of(AttemptFailed)[0].is_open is (kind is FailureKind.NEEDS_INPUT)
+        assert ends.of(AttemptFailed)[0].is_open is False
+
+
+@WAYS
+@pytest.mark.parametrize(("end", "kind"), [("input_required", "input"), ("auth_required", "auth")])
+async def test_a_specialist_that_waits_for_its_client_is_parked_with_its_own_words(streaming, end, kind):
+    async with rig(Behaviour(end=end, end_text="which branch?"), streaming=streaming) as it:
+        (asked,) = (await it.sent()).of(Asked)
+        assert [(inquiry.kind, inquiry.text) for inquiry in asked.inquiries] == [(kind, "which branch?")]
 
 
 @WAYS

@@ -105,8 +105,6 @@ def test_replacing_an_artifact_again_and_again_is_not_a_large_answer():
         (a2a.TASK_STATE_FAILED, FailureKind.FAILED),
         (a2a.TASK_STATE_REJECTED, FailureKind.REJECTED),
         (a2a.TASK_STATE_CANCELED, FailureKind.CANCELED),
-        (a2a.TASK_STATE_INPUT_REQUIRED, FailureKind.NEEDS_INPUT),
-        (a2a.TASK_STATE_AUTH_REQUIRED, FailureKind.NEEDS_INPUT),
     ],
 )
 def test_every_other_end_is_a_failure_in_the_agents_words(state, kind):

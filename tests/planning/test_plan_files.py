@@ -265,4 +265,4 @@ def test_a_merge_with_options_only_uses_the_usual_strategy(tmp_path):
 
 def test_the_schema_for_editors_knows_every_field_of_a_plan():
     told = {"name", "description", "tags", "input_modes", "parameters", "deadline", "retry_budget", "answer", "stages"}
-    assert set(plan_schema()["properties"]) == told
+    assert set(plan_schema()["properties"]) == told | {"ask", "unanswered"}

@@ -23,7 +23,7 @@ def intake(tmp_path):
         plan = {"name": name, "description": "d", "stages": {"s": {"fan_out": {"to": {"skill": "x"}}}}}
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(plan))
     settings = load_settings(None, {"plans": [str(tmp_path)], "default_plan": "other", "routes": ROUTES})
-    return Intake(settings, checked_plans(settings), None, None, None)
+    return Intake(settings, checked_plans(settings), None, None, None, None)
 
 
 def message(text="", message_id="m"):

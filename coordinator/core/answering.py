@@ -1,0 +1,204 @@
+"""What a client's message does to the questions of a task, and what happens when nobody answers.
+
+Every reply meets the question it names, or none. What could not be used is told, and asked again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from coordinator.core import events as ev
+from coordinator.core.branch import Branch
+from coordinator.core.branching import ABORT, AGENT, RETRY, SKIP, TAKE, Answer, Branching
+from coordinator.core.passing import passed_id, unchanged
+from coordinator.core.questions import Problem, Question, Questions, Reception, Reply, Why, choice_in
+from coordinator.core.scheduling import StageRun
+
+CREDENTIAL = "credential:"
+"""How an answer names a credential of the configuration."""
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What one message has brought so far."""
+
+    used: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    downward: dict[str, list[tuple[Question, Reply]]] = field(default_factory=dict)  #: by branch
+
+
+class Answering:
+    """Applies answers and defaults to the stages of one coordination."""
+
+    def __init__(
+        self,
+        accepted: ev.TaskAccepted,
+        stages: Mapping[str, StageRun],
+        branching: Branching,
+        questions: Questions,
+    ) -> None:
+        self.receptions: dict[str, Reception] = {}  #: by receipt
+        self.problems: tuple[str, ...] = ()  #: why the latest message has not answered everything it meant to
+        self.abort_reason = ""
+        self._accepted = accepted
+        self._stages = stages
+        self._branching = branching
+        self._questions = questions
+        self._held: dict[str, list[tuple[Question, Reply]]] = {}
+        self._underway: dict[str, str] = {}  #: id of a message passed through to its receipt
+        self._queue: deque[ev.MessageReceived] = deque()  #: messages passed through one after the other
+
+    def receive(self, event: ev.MessageReceived) -> bool:
+        """Take a client's message; return whether it was for us, rather than a mistake."""
+        if self._accepted.plan.passes_through:
+            self._pass_on(event, event.at)
+            return True
+        heard = _Heard()
+        for reply, question in self._questions.match(event.replies):
+            if isinstance(question, Problem):
+                heard.problems.append(question)
+            else:
+                self._take(question, reply, heard, event.at)
+        for key, pairs in heard.downward.items():
+            self._send_down(key, pairs, event.at)
+        reception = Reception(heard.used, tuple(heard.problems))
+        self.receptions[event.receipt] = reception
+        if reception.refusal is None:
+            self.problems = tuple(problem.words for problem in heard.problems)
+        return reception.refusal is None
+
+    def apply_defaults(self, at: float) -> None:
+        """Do what the plan says about questions that have waited too long."""
+        for question in self._questions.overdue(at):
+            if question.is_open:
+                self._default(question, at)
+
+    def asked_again(self, branch: Branch, at: float) -> None:
+        """Send down what was held until the specialist asks again."""
+        pairs = self._held.pop(branch.key, [])
+        if pairs:
+            self._send_down(branch.key, pairs, at)
+
+    def taken(self, message_id: str, at: float) -> None:
+        """Note that a message passed through has arrived."""
+        self._decided(message_id, Reception(used=1), at)
+
+    def refused(self, message_id: str, reason: str, at: float) -> None:
+        """Note that a message passed through was refused."""
+        self._decided(message_id, Reception(problems=(Problem(Why.REFUSED, reason),)), at)
+
+    def end(self, reason: str) -> None:
+        """Decide whatever is undecided: the task is over."""
+        waiting = [*self._underway.values(), *(event.receipt for event in self._queue)]
+        self.receptions |= dict.fromkeys(waiting, Reception(problems=(Problem(Why.OVER, reason),)))
+        self._underway.clear()
+        self._queue.clear()
+
+    # -- one reply --------------------------------------------------------------------------------
+
+    def _take(self, question: Question, reply: Reply, heard: _Heard, at: float) -> None:
+        if question.kind == "failure":
+            self._decide(question, reply, heard, at)
+            return
+        inquiry = question.inquiry
+        if inquiry.choices and inquiry.key == "" and not choice_in(reply, inquiry.choices):
+            heard.problems.append(_choose_one_of(question))
+            return
+        heard.used += 1
+        heard.downward.setdefault(question.branch, []).append((question, reply))
+
+    def _decide(self, question: Question, reply: Reply, heard: _Heard, at: float) -> None:
+        choice = choice_in(reply, question.inquiry.choices)
+        if not choice:
+            heard.problems.append(_choose_one_of(question))
+            return
+        heard.used += 1
+        self._close(question, "answered")
+        run, branch = self._find(question)
+        if choice == RETRY or choice.startswith(AGENT):
+            self._branching.try_again(run, branch, choice.removeprefix(AGENT) if choice != RETRY else "", at)
+        else:
+            self._give_way(run, branch, choice, f"question {question.number} was answered with: {choice}", at)
+
+    def _default(self, question: Question, at: float) -> None:
+        self._close(question, "by default")
+        run, branch = self._find(question)
+        waited = f"question {question.number} was not answered in time: {question.inquiry.text}"
+        self._give_way(run, branch, question.then, waited, at)
+
+    def _give_way(self, run: StageRun, branch: Branch, choice: str, words: str, at: float) -> None:
+        if choice == SKIP:
+            self._branching.skip(run, branch, words, at)
+        elif choice == TAKE:
+            run.is_taken = True
+        elif choice == ABORT:
+            self.abort_reason = f"Given up: {words}."
+
+    # -- to the specialist ------------------------------------------------------------------------
+
+    def _send_down(self, key: str, pairs: list[tuple[Question, Reply]], at: float) -> None:
+        for question, _ in pairs:
+            if question.is_open:
+                self._close(question, "answered")
+        run = self._stages[key.partition("/")[0]]
+        branch = run.branches[key]
+        attempt = next((one for one in branch.open_attempts() if one.inquiries), None)
+        if attempt is None:
+            # An answer to another question of the same specialist is on its way: this one waits for its turn.
+            self._held.setdefault(key, []).extend(pairs)
+            return
+        credential = next((_credential_in(reply) for question, reply in pairs if question.kind == "auth"), "")
+        parts = tuple(ref for _, reply in pairs for ref in reply.parts)
+        keys = tuple(question.inquiry.key for question, reply in pairs for _ in reply.parts)
+        self._branching.answer(run, branch, attempt, Answer(parts=parts, keys=keys, credential=credential), at)
+
+    def _decided(self, message_id: str, reception: Reception, at: float) -> None:
+        receipt = self._underway.pop(message_id, "")
+        if receipt:
+            self.receptions[receipt] = reception
+            if self._queue:
+                self._pass_on(self._queue.popleft(), at)
+
+    def _pass_on(self, event: ev.MessageReceived, at: float) -> None:
+        """Send the whole message to the task of the one agent there is, one message at a time."""
+        message = event.message
+        if self._underway:
+            self._queue.append(event)
+            self.receptions[event.receipt] = Reception(is_decided=False)
+            return
+        branch = next((one for run in self._stages.values() for one in run.branches.values()), None)
+        attempt = next(iter(branch.open_attempts()), None) if branch else None
+        if branch is None or attempt is None or attempt.remote is None:
+            problem = Problem(Why.REFUSED, "The agent has no task for it yet: send it again in a moment.")
+            self.receptions[event.receipt] = Reception(problems=(problem,))
+            return
+        for question in self._questions.about(branch.key):
+            self._close(question, "answered")
+        answer = Answer(
+            parts=message.parts,
+            message_id=passed_id(self._accepted, message, f"{attempt.number}:{message.message_id}"),
+            unchanged=unchanged(self._accepted, message),
+        )
+        run = self._stages[branch.key.partition("/")[0]]
+        sent = self._branching.answer(run, branch, attempt, answer, at)
+        self._underway[sent] = event.receipt
+        self.receptions[event.receipt] = Reception(is_decided=False)
+
+    def _close(self, question: Question, how: str) -> None:
+        self._questions.close(question, "answered" if how == "answered" else "by default")
+
+    def _find(self, question: Question) -> tuple[StageRun, Branch]:
+        run = self._stages[question.branch.partition("/")[0]]
+        return run, run.branches[question.branch]
+
+
+def _choose_one_of(question: Question) -> Problem:
+    there = ", ".join(choice.id for choice in question.inquiry.choices)
+    return Problem(Why.UNCLEAR, f"Question {question.number} takes one of: {there}.")
+
+
+def _credential_in(reply: Reply) -> str:
+    text = reply.text.strip()
+    return text.removeprefix(CREDENTIAL).strip() if text.startswith(CREDENTIAL) else ""

@@ -1,0 +1,125 @@
+"""A client's message for a task it has: which of its parts are meant for which question.
+
+Only reads what is written; whether such a question is open is for the task's own record to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+
+from a2a.types import a2a_pb2 as a2a
+
+from coordinator.core.answering import CREDENTIAL
+from coordinator.core.extension import ANSWER
+from coordinator.core.model import Payload
+from coordinator.core.questions import Reply
+from coordinator.errors import RequestRefused
+from coordinator.wire import json_in, parts_in
+
+NUMBERED = re.compile(r"\s*(\d{1,9})\s*[:.)](?:\s+(.*))?$")
+SECRET_NAMES = frozenset(
+    {"token", "access_token", "refresh_token", "id_token", "password", "passwd", "secret", "client_secret"}
+    | {"api_key", "apikey", "authorization", "credential", "credentials", "private_key"}
+)
+SECRET_TEXT = re.compile(
+    r"\s*(?:(?:bearer|basic)\s+\S{8,}|(?:token|password|secret|api[ _-]?key)\s*[:=])", re.IGNORECASE
+)
+MOST_TEXT = 500
+
+
+def replies_in(message: a2a.Message) -> tuple[tuple[Reply, ...], tuple[Payload, ...]]:
+    """Return the replies in *message*, and the payloads of the parts made for them.
+
+    A part is tagged with its question in its metadata, or a text numbers its lines; the rest names none.
+    """
+    replies: list[Reply] = []
+    payloads: list[Payload] = []
+    for question, parts in _grouped(message).items():
+        refs, own = parts_in(parts)
+        text = " ".join(part.text for part in parts if part.text)
+        replies.append(Reply(question, refs, text[:MOST_TEXT]))
+        payloads += own
+    return tuple(replies), tuple(payloads)
+
+
+def refuse_secrets(message: a2a.Message) -> None:
+    """Raise `RequestRefused` for a message that carries a credential.
+
+    The history of a task can be read by whoever may read the task (spec 7.6.3): a secret must not get there.
+    """
+    for number, part in enumerate(message.parts):
+        if SECRET_TEXT.match(part.text) or set(_names(part)) & SECRET_NAMES:
+            words = "it looks like a credential, which must not travel in messages: authorise out of band"
+            advice = f"or answer {CREDENTIAL}<name> with one of the configuration"
+            raise RequestRefused(f"message.parts[{number}]", f"{words}, {advice}")
+
+
+def check_credentials(message: a2a.Message, known: Collection[str]) -> None:
+    """Raise `RequestRefused` for a message that names a credential the configuration does not have."""
+    for number, part in enumerate(message.parts):
+        for line in part.text.splitlines():
+            name = _after_number(line).strip()
+            if name.startswith(CREDENTIAL) and name.removeprefix(CREDENTIAL).strip() not in known:
+                there = ", ".join(sorted(known)) or "none"
+                words = f"no such credential is configured; there are: {there}"
+                raise RequestRefused(f"message.parts[{number}]", words)
+
+
+def _grouped(message: a2a.Message) -> dict[str, list[a2a.Part]]:
+    grouped: dict[str, list[a2a.Part]] = {}
+    for part in message.parts:
+        for question, piece in _pieces(part):
+            grouped.setdefault(question, []).append(piece)
+    return grouped
+
+
+def _pieces(part: a2a.Part) -> Iterable[tuple[str, a2a.Part]]:
+    tag = json_in(part.metadata).get(ANSWER) if ANSWER in part.metadata else None
+    if tag is not None:
+        untagged = a2a.Part()
+        untagged.CopyFrom(part)
+        del untagged.metadata.fields[ANSWER]
+        return [(str(tag), untagged)]
+    if part.WhichOneof("content") != "text" or not NUMBERED.match(_first_line(part.text)):
+        return [("", part)]
+    return _numbered(part)
+
+
+def _numbered(part: a2a.Part) -> Iterator[tuple[str, a2a.Part]]:
+    """Yield the answers of a text with numbered lines; a line without a number goes on with the one before."""
+    number, lines = "", list[str]()
+    for line in part.text.splitlines():
+        match = NUMBERED.match(line)
+        if match:
+            if number:
+                yield number, _text(lines, part)
+            number, lines = match[1].lstrip("0") or "0", [match[2] or ""]
+        else:
+            lines.append(line)
+    yield number, _text(lines, part)
+
+
+def _text(lines: list[str], part: a2a.Part) -> a2a.Part:
+    return a2a.Part(text="\n".join(lines).strip(), media_type=part.media_type)
+
+
+def _first_line(text: str) -> str:
+    return next((line for line in text.splitlines() if line.strip()), "")
+
+
+def _after_number(line: str) -> str:
+    match = NUMBERED.match(line)
+    return (match[2] or "") if match else line
+
+
+def _names(part: a2a.Part) -> Iterator[str]:
+    """Yield every name in the data of *part*, in lower case."""
+    waiting = [json_in(part.data)] if part.WhichOneof("content") == "data" else []
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            yield from (str(name).casefold().replace("-", "_") for name in value)
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
