@@ -48,7 +48,7 @@ def _lines(question: Question) -> list[str]:
     inquiry = question.inquiry
     words = inquiry.text[:MOST_WORDS]
     if inquiry.kind == "failure":
-        what = f"{question.agent} ({question.branch}) has failed: {words} What now?"
+        what = f"{question.agent} ({question.branch}) has failed: {words.rstrip('.')}. What now?"
     elif inquiry.kind == "conflict":
         what = f"{question.branch}: {words}"
     else:

@@ -166,7 +166,7 @@ class TaskService(NotOffered):
         except TaskClosed as error:
             raise TaskNotCancelableError(f"task {head.task_id} has just ended") from error
         self.driver.wake(head.task_id)
-        view = await self._view_after(head.task_id, is_patient=True)
+        view = await self._end_of(head.task_id)
         # Who was first, the cancel or the end, is the order of the journal.
         if view.state is not TaskState.CANCELED:
             raise TaskNotCancelableError(f"task {head.task_id} ended first: {view.state}")
@@ -248,6 +248,13 @@ class TaskService(NotOffered):
                 if view.direct is not None:
                     return view
                 if view.is_shown and (not is_patient or view.state.is_terminal or view.state.is_interrupted):
+                    return view
+        raise TaskNotFoundError
+
+    async def _end_of(self, task_id: str) -> TaskView:
+        async with aclosing(self.projection.follow(task_id, with_progress=False)) as views:
+            async for view in views:
+                if view.state.is_terminal:
                     return view
         raise TaskNotFoundError
 

@@ -14,12 +14,16 @@ from itertools import pairwise
 from string import Template
 from typing import Any
 
-from coordinator.core.model import MESSAGE, AgentRef, Part, Split, Stage
+from coordinator.core.model import MESSAGE, AgentRef, Exhausted, Part, Split, Stage
 from coordinator.errors import RequestRefused
 from coordinator.planning.planned import PlannedTask, planned_tasks
 
 Drawn = Mapping[str, Sequence[Part]]
 """The parts behind the message and behind every stage that is drawn on."""
+
+
+MOST_OFFERED = 10
+"""How many other agents a client that is asked what to do about a failure may choose from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,8 @@ def _draft(stage: Stage, name: str, number: int, parts: tuple[Part, ...]) -> Dra
 
 def _wanted(stage: Stage, others: tuple[AgentRef, ...]) -> tuple[AgentRef, ...]:
     """Return as many stand-ins as the stage may ever use: each is written down with every sub-task."""
-    return others[: stage.fallback + (stage.hedge_s is not None)]
+    offered = MOST_OFFERED if stage.exhausted is Exhausted.ESCALATE else 0
+    return others[: max(offered, stage.fallback + (stage.hedge_s is not None))]
 
 
 def _turn(agents: Sequence[AgentRef], number: int) -> tuple[AgentRef, tuple[AgentRef, ...]]:
