@@ -47,7 +47,7 @@ def question_text(view: TaskView) -> str:
 def _lines(question: Question) -> list[str]:
     inquiry = question.inquiry
     words = inquiry.text[:MOST_WORDS]
-    if inquiry.kind == "failure":
+    if inquiry.kind == "failure" and not inquiry.key:
         what = f"{question.agent} ({question.branch}) has failed: {words.rstrip('.')}. What now?"
     elif inquiry.kind == "conflict":
         what = f"{question.branch}: {words}"

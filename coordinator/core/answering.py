@@ -75,6 +75,10 @@ class Answering:
             if question.is_open:
                 self._default(question, at)
 
+    def held_for(self, branch: Branch) -> frozenset[str]:
+        """Return the keys of the questions of a specialist whose answers wait for their turn."""
+        return frozenset(question.inquiry.key for question, _ in self._held.get(branch.key, ()))
+
     def asked_again(self, branch: Branch, at: float) -> None:
         """Send down what was held until the specialist asks again."""
         pairs = self._held.pop(branch.key, [])
@@ -99,7 +103,7 @@ class Answering:
     # -- one reply --------------------------------------------------------------------------------
 
     def _take(self, question: Question, reply: Reply, heard: _Heard, at: float) -> None:
-        if question.kind == "failure":
+        if question.kind == "failure" and not question.inquiry.key:
             self._decide(question, reply, heard, at)
             return
         inquiry = question.inquiry

@@ -39,7 +39,7 @@ def message_id_of(task_id: str, branch: str, attempt: int, message: int = 0) -> 
 
 
 LOOK_SHARE = 0.25
-LOOK_MIN_S, LOOK_MAX_S = 3.0, 600.0
+LOOK_MIN_S, LOOK_MAX_S = 1.0, 600.0
 """A parked task is looked at again after a share of the time it has waited, within these bounds."""
 
 

@@ -5,7 +5,7 @@ The rules about one sub-task. When stages begin, stop waiting and merge is `prog
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from coordinator.core import events as ev
@@ -105,13 +105,18 @@ class Branching:
 
     # -- questions --------------------------------------------------------------------------------
 
-    def asked(self, run: StageRun, branch: Branch, attempt: Attempt, event: ev.Asked) -> None:
-        """Park an attempt whose task waits for its client, and ask unless another attempt may still bring a result."""
+    def asked(
+        self, run: StageRun, branch: Branch, attempt: Attempt, event: ev.Asked, held: Collection[str] = ()
+    ) -> None:
+        """Park an attempt whose task waits for its client, and ask unless another attempt may still bring a result.
+
+        What is *held* has its answer already, which could not be sent yet.
+        """
         self._close(branch.attempt_id(attempt))
         branch.park(attempt, event.inquiries, event.at)
         is_new, attempt.mark, attempt.in_answer = event.mark != attempt.mark, event.mark, ()
         self._look_later(run, branch, attempt)
-        self._ask_if_nobody_works(run, branch, event.at, is_new=is_new)
+        self._ask_if_nobody_works(run, branch, event.at, is_new=is_new, held=held)
 
     def looked(self, run: StageRun, branch: Branch, attempt: Attempt, at: float) -> None:
         """Leave a task that still waits parked."""
@@ -178,7 +183,9 @@ class Branching:
         self._look_later(run, branch, attempt)
         self._ask_if_nobody_works(run, branch, event.at)
 
-    def _ask_if_nobody_works(self, run: StageRun, branch: Branch, at: float, *, is_new: bool = True) -> None:
+    def _ask_if_nobody_works(
+        self, run: StageRun, branch: Branch, at: float, *, is_new: bool = True, held: Collection[str] = ()
+    ) -> None:
         """Ask what a parked attempt wants to know; what is open already, word for word, keeps its number."""
         parked = [attempt for attempt in branch.open_attempts() if attempt.inquiries]
         if not parked or len(parked) < len(branch.open_attempts()):
@@ -187,7 +194,7 @@ class Branching:
         for other in others:
             self._issue(branch.cancel(other))
         self._questions.drop(branch.key, keep=self._unchanged_keys(branch, chosen, is_new=is_new))
-        known = {question.inquiry.key for question in self._questions.about(branch.key)}
+        known = {question.inquiry.key for question in self._questions.about(branch.key)} | set(held)
         for inquiry in chosen.inquiries:
             if inquiry.key not in known:
                 self._questions.ask(branch.key, chosen.agent.name, inquiry, at, chosen.number)

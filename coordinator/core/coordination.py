@@ -242,7 +242,7 @@ class Coordination:
     def _on_asked(self, event: ev.Asked) -> None:
         run, branch, attempt = self._current(event)
         if attempt is not None:
-            self._branching.asked(run, branch, attempt, event)
+            self._branching.asked(run, branch, attempt, event, self._answering.held_for(branch))
             self._answering.asked_again(branch, event.at)
 
     @_on.register

@@ -90,7 +90,9 @@ class Coordinator:
 
 
 @asynccontextmanager
-async def coordinating(folder: Path, fleet: Fleet, *plans: Document) -> AsyncIterator[Coordinator]:
+async def coordinating(
+    folder: Path, fleet: Fleet, *plans: Document, patience: Patience | None = None, **settings_: Any
+) -> AsyncIterator[Coordinator]:
     """Serve a coordinator that knows *plans*, the first one is the default, and the agents of *fleet*.
 
     When the block ends nothing is left open: every cancel has been answered.
@@ -105,11 +107,11 @@ async def coordinating(folder: Path, fleet: Fleet, *plans: Document) -> AsyncIte
         db="memory",
         plans=(str(place),),
         default_plan=plans[0]["name"],
-        agents=(str(fleet.write_cards(place / "cards")),),
+        **{"agents": (str(fleet.write_cards(place / "cards")),)} | settings_,
     )
     with opened:
         async with (
-            assembled(settings, Patience(progress_s=0.0)) as app,
+            assembled(settings, patience or Patience(progress_s=0.0)) as app,
             serving(app, opened),
             calling(settings.url, "JSONRPC") as caller,
         ):
