@@ -128,8 +128,18 @@ class Projection:
         await self._advance(task_id, feed)
         return feed.coordination
 
-    async def follow(self, task_id: str, *, with_progress: bool = True) -> AsyncGenerator[TaskView]:
+    async def told(self, task_id: str) -> int:
+        """Return how many views of the task were told so far; see `follow`."""
+        feed = self._feed(task_id)
+        await self._advance(task_id, feed)
+        return feed.told_number
+
+    async def follow(
+        self, task_id: str, *, after: int | None = None, with_progress: bool = True
+    ) -> AsyncGenerator[TaskView]:
         """Yield the task as it stands, then every change of its state, and progress at most four times a second.
+
+        With *after*, it begins with the first view told since then, if there is one.
 
         Everybody who follows a task sees the same views, from the moment of joining on; only who lags far behind
         misses progress. Ends after a terminal view. A hint that gets lost costs some seconds, never an event.
@@ -140,6 +150,10 @@ class Projection:
             seen, number = feed.view(), feed.told_number
             if seen is None:
                 return
+            if after is not None and (since := feed.after(after)):
+                for seen in since[:-1]:
+                    yield seen
+                seen = since[-1]
             yield seen
             while not seen.state.is_terminal:
                 is_behind = with_progress and feed.is_behind
@@ -214,8 +228,9 @@ class Renderer:
         ]
         if not before.long_record:
             events += [_artifact_update(after, artifact, append=False) for artifact in _run_artifact(after)]
-        is_only_chunks = after.passes_through and bool(events) and _same_status(before, after)
-        return events if is_only_chunks else [*events, _status_update(after, bodies)]
+        # An agent's own words are told as often as it says them.
+        has_said_nothing = after.passes_through and _same_status(before, after)
+        return events if has_said_nothing else [*events, _status_update(after, bodies)]
 
     async def _bodies(
         self, history: Sequence[Message], artifacts: Sequence[Artifact], asked: Sequence[Question] = ()
@@ -260,7 +275,7 @@ def _spoken(view: TaskView) -> Sequence[Message]:
 
 
 def _same_status(before: TaskView, after: TaskView) -> bool:
-    return (before.state, before.state_at, before.message) == (after.state, after.state_at, after.message)
+    return all(getattr(before, name) == getattr(after, name) for name in ("state", "message", "metadata"))
 
 
 def _grown(artifact: Artifact, known: Artifact | None, view: TaskView) -> tuple[Artifact, bool]:

@@ -379,6 +379,8 @@ class Coordination:
         self._progression.drop_everything(at)
         self._answering.end(f"The task has ended: {reason}")
         self._asking.end()
+        if self.passing is not None:
+            self.passing.end()
         if state is not TaskState.COMPLETED and self.passing is None:
             self.artifacts = tuple(artifact for branch in self.branches() for artifact in branch.kept())
         self.verdict, self.reason = verdict, reason

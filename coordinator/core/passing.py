@@ -49,6 +49,7 @@ class Passing:
         self.whole: frozenset[str] = frozenset()  #: ids of the artifacts whose last chunk has come
         self.direct: Message | None = None  #: the answer, where it was a Message and no task
         self._artifacts: dict[str, Artifact] = {}
+        self._last: Message | None = None  #: of a terminal status, which is told with the results
 
     @property
     def artifacts(self) -> tuple[Artifact, ...]:
@@ -57,7 +58,9 @@ class Passing:
 
     def take(self, event: ev.Relayed) -> None:
         """Add one event of the specialist; a status message that is replaced becomes history (spec 4.2.1)."""
-        if event.state is not None:
+        if event.state is not None and event.state.is_terminal:
+            self._last = event.message
+        elif event.state is not None:
             self._supersede()
             self.message = event.message
         if event.metadata:
@@ -74,6 +77,12 @@ class Passing:
         """Let the final artifacts replace what differs from them."""
         self._artifacts = {artifact.artifact_id: artifact for artifact in artifacts}
         self.whole = frozenset(self._artifacts)
+
+    def end(self) -> None:
+        """Let the agent's last word be that of the task."""
+        if self._last is not None:
+            self._supersede()
+            self.message = self._last
 
     def _supersede(self) -> None:
         if self.message is not None and self.message not in self.history:

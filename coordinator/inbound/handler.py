@@ -78,8 +78,8 @@ class TaskService(NotOffered):
 
         A plain delegation whose agent answers with a direct Message is answered with that Message.
         """
-        task_id = await self._accept(params, context)
-        view = await self._view_after(task_id, is_patient=not params.configuration.return_immediately)
+        task_id, told = await self._accept(params, context)
+        view = await self._view_after(task_id, told, is_patient=not params.configuration.return_immediately)
         message = await self.renderer.message(view)
         return message or await self.renderer.task(view, history_length=_history_length(params.configuration))
 
@@ -92,9 +92,9 @@ class TaskService(NotOffered):
 
         The stream ends with a question; an authorisation may come by itself, so that one is waited for (spec 7.6.1).
         """
-        task_id = await self._accept(params, context)
+        task_id, told = await self._accept(params, context)
         ends = {TaskState.INPUT_REQUIRED, *([TaskState.AUTH_REQUIRED] if _is_old_version(context) else [])}
-        async with aclosing(self._stream(task_id, _history_length(params.configuration), ends)) as events:
+        async with aclosing(self._stream(task_id, _history_length(params.configuration), ends, told)) as events:
             async for event in events:
                 yield event
 
@@ -172,8 +172,8 @@ class TaskService(NotOffered):
             raise TaskNotCancelableError(f"task {head.task_id} ended first: {view.state}")
         return await self.renderer.task(view, history_length=None)
 
-    async def _accept(self, params: a2a.SendMessageRequest, context: ServerCallContext) -> str:
-        """Take the message in and return the id of its task. What comes after this is later than the message."""
+    async def _accept(self, params: a2a.SendMessageRequest, context: ServerCallContext) -> tuple[str, int | None]:
+        """Take the message in; return the id of its task, and how much was told of that before the message came."""
         check_history_length(params.configuration, "configuration.")
         if params.configuration.HasField("task_push_notification_config"):
             raise PushNotificationNotSupportedError
@@ -188,13 +188,14 @@ class TaskService(NotOffered):
         )
         try:
             if head is not None:
+                told = await self.projection.told(head.task_id)
                 await self._receive(params, caller, head)
-                return head.task_id
+                return head.task_id, told
             acceptance = await self.intake.accept(params, caller)
         except RequestRefused as error:
             raise invalid(error.field, str(error)) from error
         self.driver.wake(acceptance.task_id)
-        return acceptance.task_id
+        return acceptance.task_id, None
 
     async def _receive(self, params: a2a.SendMessageRequest, caller: Caller, head: Head) -> None:
         """Give a message to a task that is there, and wait for what becomes of it (spec 3.4.3)."""
@@ -223,9 +224,9 @@ class TaskService(NotOffered):
         return bool(is_active)
 
     async def _stream(
-        self, task_id: str, history_length: int | None, ends: Collection[TaskState]
+        self, task_id: str, history_length: int | None, ends: Collection[TaskState], told: int | None = None
     ) -> AsyncGenerator[Event | a2a.Message]:
-        async with aclosing(self.projection.follow(task_id)) as views:
+        async with aclosing(self.projection.follow(task_id, after=told)) as views:
             before: TaskView | None = None
             async for view in views:
                 if message := await self.renderer.message(view):
@@ -242,8 +243,8 @@ class TaskService(NotOffered):
                 if view.state in ends:
                     return
 
-    async def _view_after(self, task_id: str, *, is_patient: bool) -> TaskView:
-        async with aclosing(self.projection.follow(task_id, with_progress=False)) as views:
+    async def _view_after(self, task_id: str, told: int | None, *, is_patient: bool) -> TaskView:
+        async with aclosing(self.projection.follow(task_id, after=told, with_progress=False)) as views:
             async for view in views:
                 if view.direct is not None:
                     return view

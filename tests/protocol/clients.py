@@ -79,6 +79,11 @@ class Caller:
         events = [event async for event in self._plain.send_message(request, context=_context(headers))]
         return events[0].task
 
+    async def answer(self, sent: a2a.Message | None = None, **configuration: Any) -> a2a.StreamResponse:
+        """Send a message and return the answer, a Task or a Message."""
+        events = [event async for event in self._plain.send_message(self._request(sent, configuration))]
+        return events[0]
+
     async def stream(
         self, sent: a2a.Message | None = None, *, headers: Mapping[str, str] | None = None, **configuration: Any
     ) -> AsyncGenerator[a2a.StreamResponse]:
