@@ -28,8 +28,9 @@ def test_the_configuration_and_the_plan_of_the_readme_are_valid():
 
 
 def test_the_plan_that_shows_everything_is_valid():
-    (plan,) = map(yaml.safe_load, blocks("docs/plans.md", "yaml"))
+    plan, delegation = map(yaml.safe_load, blocks("docs/plans.md", "yaml"))
     assert PlanFile.model_validate(plan).answering_stage == "write"
+    assert PlanFile.model_validate(delegation).passes_through
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/plans.md"])

@@ -2,14 +2,14 @@
 
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 from a2a.types import a2a_pb2 as a2a
-from a2a.utils.errors import A2AError
+from a2a.utils.errors import A2AError, UnsupportedOperationError
 
 from coordinator.app import assembled
 from coordinator.config import Settings
@@ -73,9 +73,17 @@ class Coordinator:
     caller: Caller
 
     async def ask(
-        self, *parts: Part, asked: Mapping[str, Any] | None = None, watch: Watch | None = None, plan: str = ""
+        self,
+        *parts: Part,
+        asked: Mapping[str, Any] | None = None,
+        watch: Watch | None = None,
+        plan: str = "",
+        to_the_end: bool = False,
     ) -> Answer:
-        """Send a message and stay with it to the end; *watch* sees the progress."""
+        """Send a message and stay with it to the end of its stream; *watch* sees the progress.
+
+        With *to_the_end* questions are waited out as well.
+        """
         told = dict(asked or {}) | ({"plan": plan} if plan else {})
         sent = message(parts=[content_out(part) for part in parts or (text("hello"),)], metadata={URI: told})
         try:
@@ -86,7 +94,13 @@ class Coordinator:
                 task_id = event.task.id or event.status_update.task_id or event.artifact_update.task_id
         except A2AError as error:
             return Answer(refusal=f"{error} {getattr(error, 'data', None)}")
-        return Answer(await self.caller.get(task_id))
+        task = await self.caller.get(task_id)
+        if to_the_end and Answer(task).state == "INPUT_REQUIRED":
+            with suppress(UnsupportedOperationError):  # it is over already
+                async for _ in self.caller.subscribe(task_id):
+                    pass
+            task = await self.caller.get(task_id)
+        return Answer(task)
 
 
 @asynccontextmanager

@@ -5,6 +5,8 @@ same both times.
 """
 
 import copy
+import datetime as dt
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +48,7 @@ class Row:
     parts: tuple[Part, ...] = (text("hello"),)
     asked: Document | None = None
     release_after: int = 10_000  #: who is held goes on as soon as so many branches have settled
+    to_the_end: bool = False  #: questions are waited out
     rounds: int = 1  #: so many messages, one after the other; the last one is looked at
 
     def plans(self) -> tuple[Document, Document]:
@@ -76,6 +79,18 @@ def failures(seen: Seen) -> list[str]:
     return [branch["error"]["kind"] for branch in seen.answer.branches.values() if "error" in branch]
 
 
+def default_in_hours(seen: Seen) -> float:
+    """Return how long after the question its default applies."""
+    words = seen.answer.task.status.message.parts[0].text
+    at = dt.datetime.fromisoformat(re.search(r"by (\S+Z)", words)[1])
+    return (at.timestamp() - seen.answer.task.status.timestamp.seconds) / 3600
+
+
+def sends(seen: Seen, name: str) -> list[Any]:
+    """Return the messages an agent was sent."""
+    return [received for received in seen.fleet[name].received if received.operation == "send"]
+
+
 def asked_agents(seen: Seen) -> list[str]:
     return sorted(name for name, agent in seen.fleet.agents.items() if agent.counts.sends)
 
@@ -88,7 +103,7 @@ def plan(fan_out: Document | None = None, /, **fields: Any) -> Document:
     """Return a plan with one stage, which asks ada and bob."""
     of_plan = {
         key: fields.pop(key)
-        for key in ("tags", "input_modes", "parameters", "deadline", "retry_budget")
+        for key in ("tags", "input_modes", "parameters", "deadline", "retry_budget", "ask", "unanswered")
         if key in fields
     }
     stage = {"fan_out": {"to": {"agents": ["ada", "bob"]}} | (fan_out or {})} | fields
@@ -109,6 +124,8 @@ SLOW_ADA, HELD_BOB = Specialist("ada", told("ada", work_s=LATE_S)), Specialist("
 NO_ADA = Specialist("ada", Behaviour(end="rejected"))
 FLAKY_ADA = Specialist("ada", [Behaviour(end="failed"), told("ada")])
 TIRED_ADA = Specialist("ada", [*[told("ada")] * FEWEST, told("ada", work_s=1.3)])
+ASKING_ADA = Specialist("ada", Behaviour(end="input_required", end_text="which?"))
+LATE_BOB = Specialist("bob", told("bob", work_s=2.0))
 ONLY_ADA = {"to": {"agents": ["ada"]}}
 EITHER = {"to": {"agents": ["ada", "bob"], "most": 1}}
 FILES = (text("look"), *files("a", "b", "c", "d"))
@@ -206,6 +223,38 @@ ROWS = [
         seen=state,
         expected="FAILED",
         without="COMPLETED",
+    ),
+    Row(
+        option="ask",
+        plan=plan(ask="soon"),
+        staff=(ASKING_ADA, LATE_BOB),
+        seen=lambda seen: (state(seen), seen.fleet["bob"].counts.cancels),
+        expected=("INPUT_REQUIRED", 1),
+        without=("INPUT_REQUIRED", 0),
+    ),
+    Row(
+        option="unanswered.after",
+        plan=plan(unanswered={"after": "1h"}),
+        staff=(ASKING_ADA, "bob"),
+        seen=lambda seen: round(default_in_hours(seen)),
+        expected=1,
+        without=7 * 24,
+    ),
+    Row(
+        option="unanswered.then",
+        plan=plan(unanswered={"after": SOON, "then": "skip"}, barrier={"need": 1}),
+        staff=(ASKING_ADA, BOB),
+        to_the_end=True,
+        seen=state,
+        expected="COMPLETED",
+        without="FAILED",
+    ),
+    Row(
+        option="stages.*.fan_out.keep_message_id",
+        plan=plan(ONLY_ADA | {"keep_message_id": True}),
+        seen=lambda seen: [len(received.params["message"]["messageId"]) for received in sends(seen, "ada")],
+        expected=[36],
+        without=[49],
     ),
     Row(
         option="answer",
@@ -504,7 +553,7 @@ async def seen(row: Row, document: Document, tmp_path) -> Any:
         async with coordinating(tmp_path, fleet, document) as coordinator, bare_http() as http:
             card = (await http.get(f"{coordinator.url}/{document['name']}/.well-known/agent-card.json")).json()
             for _ in range(row.rounds):
-                answer = await coordinator.ask(*row.parts, asked=row.asked, watch=watch)
+                answer = await coordinator.ask(*row.parts, asked=row.asked, watch=watch, to_the_end=row.to_the_end)
         return row.seen(Seen(answer, fleet, card))
 
 

@@ -58,4 +58,12 @@ stages:
       to: {agents: [ada, bob]}
     merge: by_agent
 """,
+    "hand-on": """\
+name: hand-on
+description: Hands everything on to one agent.
+stages:
+  hand-over:
+    fan_out:
+      to: {agents: [eve]}
+""",
 }

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from coordinator.testing import Behaviour, Fleet, Specialist, answers
-from coordinator.testing.behaviour import Json
+from coordinator.testing.behaviour import End, Json
 from coordinator.testing.life import Beat, Status
 
 NAMES = ("ada", "bob", "eve")
@@ -28,6 +28,11 @@ def answering(*parts: Json) -> Behaviour:
 def failing(words: str) -> Behaviour:
     """Return a behaviour that fails, and says so with *words*."""
     return Behaviour(end="failed", end_text=words)
+
+
+def waiting(state: End, words: str) -> Behaviour:
+    """Return a behaviour that waits for its client, and says so with *words*."""
+    return Behaviour(end=state, end_text=words, artifacts=())
 
 
 def hold(fleet: Fleet) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from coordinator.core.extension import PROGRESS, RUN, URI
+from coordinator.testing import Behaviour
 from tests.protocol.environment import NotInstalled, python_of_v03
-from tests.protocol.specialists import asked, busy, canceled, failing, hold, release, says
+from tests.protocol.specialists import answering, asked, busy, canceled, failing, hold, release, says, waiting
 from tests.protocol.users import settings_for
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.processes]
@@ -22,7 +23,7 @@ LINE_BYTES = 2**22
 
 @pytest.fixture
 def plans():
-    return ("gather", "alone", "lenient")
+    return ("gather", "alone", "lenient", "hand-on")
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +87,7 @@ async def test_it_finds_the_card_and_the_interface(old, url):
     card = await old("card")
     assert (card["name"], card["protocolVersion"]) == ("A2A coordinator", "0.3")
     assert card["capabilities"]["streaming"]
-    assert [skill["id"] for skill in card["skills"]] == ["gather", "alone", "lenient"]
+    assert [skill["id"] for skill in card["skills"]] == ["gather", "alone", "lenient", "hand-on"]
     assert {interface["url"].rstrip("/") for interface in card["additionalInterfaces"]} == {url}
 
 
@@ -158,6 +159,34 @@ async def test_a_partial_result_is_labelled(old, fleet):
     task = await old("send", metadata={URI: {"plan": "lenient"}})
     assert task["status"]["message"]["parts"][0]["text"].startswith("Partial result")
     assert "Partial result" in task["artifacts"][0]["description"]
+
+
+async def test_a_question_ends_the_stream_and_a_text_answers_it(old, fleet):
+    fleet["ada"].behave((waiting("input_required", "tabs or spaces?"), answering({"text": "tabs it is"})))
+    events = await old.all("stream", text="hi")
+    assert events[-1]["status"]["state"] == "input-required"
+    assert "tabs or spaces?" in events[-1]["status"]["message"]["parts"][0]["text"]
+    task = events[0]
+    done = await old("send", text="tabs", task_id=task["id"], context_id=task["contextId"])
+    assert texts(done) == ["tabs it is", "the answer of bob"]
+
+
+async def test_an_authorisation_ends_the_stream_in_this_version(old, fleet):
+    fleet["ada"].behave((waiting("auth_required", "approve it"), answering({"text": "approved"})))
+    events = await old.all("stream", text="hi")
+    assert events[-1]["status"]["state"] == "auth-required"
+    task = events[0]
+    done = await old("send", text="it is approved", task_id=task["id"], context_id=task["contextId"])
+    assert texts(done) == ["approved", "the answer of bob"]
+
+
+async def test_a_direct_message_of_a_delegate_is_a_message(python, url, binding, fleet):
+    fleet["eve"].behave(Behaviour(message="good morning"))
+    async with running(python, f"{url}/hand-on", binding) as old:
+        answer = await old("send", text="hi")
+        assert (answer["kind"], answer["parts"][0]["text"]) == ("message", "good morning")
+        (streamed,) = await old.all("stream", text="hi")
+        assert (streamed["kind"], streamed["parts"][0]["text"]) == ("message", "good morning")
 
 
 async def test_what_is_refused_is_told(old, fleet):
