@@ -38,7 +38,7 @@ def test_every_strategy_works_with_its_default_options_and_without_any_contribut
 
 
 def test_the_strategies_are_known_by_their_names_in_a_plan():
-    assert {"concat": Concat, "by_agent": ByAgent, "findings": Findings} == STRATEGIES
+    assert list(STRATEGIES) == ["concat", "by_agent", "first", "best", "vote", "json", "items", "findings"]
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
