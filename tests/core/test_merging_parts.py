@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.core.extension import SOURCE
-from coordinator.core.merging import STRATEGIES, ByAgent, Concat, Contribution, Findings, Source
+from coordinator.core.merging import STRATEGIES, ByAgent, Concat, Contribution, Source
 from coordinator.core.model import Part
 
 TEXT = Part("text", "looks fine", "text/plain")
