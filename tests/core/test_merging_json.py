@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.core.merging import JsonMerge
-from tests.core.answering import FILE, answer, contents, document
+from tests.core.answering import FILE, answer, contents, data, document
 
 CLASHES = ["first", "last", "list", "majority", "error"]
 JSON = st.recursive(
@@ -16,7 +16,7 @@ JSON = st.recursive(
 
 
 def merged(clash, *documents):
-    return document(JsonMerge(clash)([answer(f"a{number}", one) for number, one in enumerate(documents)]))
+    return document(JsonMerge(clash)([answer(f"a{number}", data(one)) for number, one in enumerate(documents)]))
 
 
 @pytest.mark.parametrize("clash", CLASHES)

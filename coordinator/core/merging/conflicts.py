@@ -65,10 +65,8 @@ class Contradiction:
                 claim, by = self._chosen(verdict), conflicts
             case {"trust": agent}:
                 claim, by = next((claim for claim in self.claims if agent in claim.agents), None), f"trust {agent}"
-            case {"ask": agent}:
-                claim, by = self._chosen(verdict), f"ask {agent}"
-            case _:
-                raise ValueError(f"there is no rule {conflicts!r} for contradictions")
+            case Mapping():
+                claim, by = self._chosen(verdict), f"ask {conflicts['ask']}"
         return (claim, by) if claim else (None, "flag")
 
     def _chosen(self, verdict: Json) -> Claim | None:
