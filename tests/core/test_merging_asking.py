@@ -120,6 +120,13 @@ def test_so_many_are_asked_about_at_once_and_the_others_are_flagged():
     assert merging.summary["conflicts"] == {"ask judge": MOST_ASKED, "flag": 1}
 
 
+def test_contradictions_are_numbered_alike_whatever_the_order_of_the_plan():
+    clash = [answer(n, {"items": [{"id": one, "severity": n} for one in ids]}) for n, ids in (("a", "yx"), ("b", "xy"))]
+    for order in (clash, clash[::-1]):
+        asked = Items(conflicts={"ask": "judge"})(order).parts[1].content["contradictions"]
+        assert [one["items"][0]["item"]["id"] for one in asked] == ["x", "y"]
+
+
 def test_an_agents_words_add_no_lines_to_the_question():
     clash = [
         answer("a", {"items": [{"id": 1, "severity": "high"}]}),

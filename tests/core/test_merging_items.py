@@ -140,6 +140,12 @@ def test_what_is_similar_to_a_similar_thing_only_is_not_joined_in_a_chain():
     assert len(items) == 2
 
 
+def test_the_sources_of_similar_things_are_in_plan_order():
+    (item,) = merged(answer("b", told(ONE | {"id": 2, "from": 4})), answer("a", told(ONE)), **NEAR)
+    assert [source["agent"] for source in item["sources"]] == ["b", "a"]
+    assert item["words"] == {"agent": "b", "source": 0}
+
+
 # -- contradictions -------------------------------------------------------------------------------
 
 HIGH = {"id": 1, "severity": "high", "safe": False, "confidence": 50}
