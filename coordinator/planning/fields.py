@@ -117,3 +117,16 @@ Merge = Annotated[
     WithJsonSchema({"anyOf": [{"enum": list(STRATEGIES)}, *map(_written, STRATEGIES)]}),
 ]
 """A strategy, written as its name, or as a mapping of `strategy` and its options."""
+
+
+def check_agents(merge: MergeSpec, agents: tuple[str, ...] | None) -> None:
+    """Raise `ValueError` for an option that names none of the stage's agents, where those are given by name."""
+    conflicts = merge.options.get("conflicts")
+    named = {
+        "output_keys": list(merge.options.get("output_keys", ())),
+        "conflicts.trust": [conflicts["trust"]] if isinstance(conflicts, Mapping) else [],
+    }
+    for option, names in named.items():
+        for name in names:
+            if agents and name not in agents:
+                raise ValueError(f"merge.{option} names {name}, which is none of fan_out.to.agents")

@@ -170,6 +170,16 @@ ONE = {"to": {"agents": ["ada"]}}
         ({}, {"barrier": {"stragglers": "continue"}}, ["barrier", "stragglers", "release: settled"]),
         (ONE, {"on_failure": {"fallback": 1}}, ["on_failure.fallback", "fan_out.to.agents"]),
         (ONE, {"on_failure": {"hedge": "1s"}}, ["hedge", "fan_out.to.agents"]),
+        (
+            ONE,
+            {"merge": {"strategy": "items", "conflicts": {"trust": "bob"}}},
+            ["merge.conflicts.trust names bob", "fan_out.to.agents"],
+        ),
+        (
+            ONE,
+            {"merge": {"strategy": "by_agent", "output_keys": {"bob": "x"}}},
+            ["merge.output_keys names bob", "fan_out.to.agents"],
+        ),
     ],
 )
 def test_fields_that_contradict_each_other_are_refused_by_name(tmp_path, fan_out, stage, fields):
