@@ -19,7 +19,7 @@ from coordinator.core.events import (
     MergeFailed,
     StageExpanded,
 )
-from coordinator.core.merging import STRATEGIES, Contribution, Source, Strategy
+from coordinator.core.merging import STRATEGIES, Contribution, Merging, Source, Strategy, usage_summary
 from coordinator.core.model import Artifact, MergeSpec, Outcome, PartRef, Payload, Stage, SubTask
 from coordinator.errors import RequestRefused
 from coordinator.journal import Journal
@@ -173,6 +173,8 @@ def merge(command: Merge, bodies: Bodies, at: float) -> tuple[Merged, tuple[Payl
     """Run the stage's strategy over the outcomes. Costly: call it off the loop. Raises `ValueError`."""
     contributions = [part for outcome in command.outcomes for part in _contributions(outcome, bodies)]
     merging = _strategy(command.spec)(contributions)
+    if not isinstance(merging, Merging):  # the loader of plans lets no such option pass
+        raise ValueError(f"merge.strategy: {command.spec.strategy} has to ask somebody first, which is not possible")
     refs, payloads = parts_in(content_out(part) for part in merging.artifact.parts)
     artifact = Artifact(
         artifact_id=f"{command.stage}/{'late' if command.is_late else 'merged'}",
@@ -180,7 +182,8 @@ def merge(command: Merge, bodies: Bodies, at: float) -> tuple[Merged, tuple[Payl
         description=merging.artifact.description,
         parts=refs,
     )
-    merged = Merged(at=at, stage=command.stage, artifacts=(artifact,), summary=merging.summary, is_late=command.is_late)
+    summary = {**merging.summary, **usage_summary(command.outcomes)}
+    merged = Merged(at=at, stage=command.stage, artifacts=(artifact,), summary=summary, is_late=command.is_late)
     return merged, payloads
 
 

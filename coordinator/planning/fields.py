@@ -6,13 +6,13 @@ Each says how it is read, and to editors how it is written; what a plan is made 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields
+from dataclasses import fields
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, TypeAdapter, WithJsonSchema
+from pydantic import BeforeValidator, TypeAdapter, ValidationError, WithJsonSchema
 
 from coordinator.core.durations import seconds
-from coordinator.core.merging import STRATEGIES
+from coordinator.core.merging import NOT_YET, STRATEGIES, asks
 from coordinator.core.model import MergeSpec, Need
 
 _WRITTEN = r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d)?\s*$"
@@ -73,23 +73,42 @@ def _merge(value: Any) -> Any:
         raise ValueError("merge is a strategy name, or a mapping with strategy and its options")
     options = {str(key): option for key, option in value.items() if key != "strategy"}
     name = str(value.get("strategy", MergeSpec().strategy))
+    if name in NOT_YET:
+        raise ValueError(f"strategy: {name} asks an agent of its own, which a merge cannot do yet; use a later stage")
     if name not in STRATEGIES:
         raise ValueError(f"there is no strategy {name!r}; there are: {', '.join(STRATEGIES)}")
     unknown = set(options) - {option.name for option in fields(STRATEGIES[name])}
     if unknown:
         raise ValueError(f"{name} has no option {', '.join(sorted(unknown))}")
-    strategy = TypeAdapter(STRATEGIES[name]).validate_python(options)
-    return MergeSpec(name, {option: getattr(strategy, option) for option in options})
+    if asks(options.get("conflicts", "")):
+        raise ValueError("conflicts: a merge cannot ask anybody yet; use worst, majority, highest_confidence or flag")
+    return MergeSpec(name, _checked(name, options))
 
 
-def _option(option: Field[Any]) -> dict[str, Any]:
-    kind = "integer" if option.type == "int" else "string"
-    return {"type": kind} | ({} if option.default is MISSING else {"default": option.default})
+def _checked(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options as the journal keeps them. Raises `ValueError` that names the one which is wrong."""
+    adapter = TypeAdapter(STRATEGIES[name])
+    try:
+        strategy = adapter.validate_python(options)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        place = problems[0]["loc"][:1]  # what follows may be a choice of a union, which nobody has written
+        same = (problem["msg"].removeprefix("Value error, ") for problem in problems if problem["loc"][:1] == place)
+        told = "; or: ".join(dict.fromkeys(same))
+        raise ValueError(f"{place[0]}: {told}" if place else told) from error
+    plain = adapter.dump_python(strategy, mode="json")
+    return {option: plain[option] for option in options}
 
 
 def _written(name: str) -> dict[str, Any]:
-    options = {option.name: _option(option) for option in fields(STRATEGIES[name])}
-    return {"type": "object", "properties": {"strategy": {"const": name}, **options}, "additionalProperties": False}
+    """Return the schema of a strategy with its options; nothing in it refers to anything else."""
+    options = TypeAdapter(STRATEGIES[name]).json_schema()
+    return {
+        "type": "object",
+        "properties": {"strategy": {"const": name}, **options["properties"]},
+        "required": ["strategy", *options.get("required", ())] if name != MergeSpec().strategy else [],
+        "additionalProperties": False,
+    }
 
 
 Merge = Annotated[
@@ -98,3 +117,16 @@ Merge = Annotated[
     WithJsonSchema({"anyOf": [{"enum": list(STRATEGIES)}, *map(_written, STRATEGIES)]}),
 ]
 """A strategy, written as its name, or as a mapping of `strategy` and its options."""
+
+
+def check_agents(merge: MergeSpec, agents: tuple[str, ...] | None) -> None:
+    """Raise `ValueError` for an option that names none of the stage's agents, where those are given by name."""
+    conflicts = merge.options.get("conflicts")
+    named = {
+        "output_keys": list(merge.options.get("output_keys", ())),
+        "conflicts.trust": [conflicts["trust"]] if isinstance(conflicts, Mapping) else [],
+    }
+    for option, names in named.items():
+        for name in names:
+            if agents and name not in agents:
+                raise ValueError(f"merge.{option} names {name}, which is none of fan_out.to.agents")

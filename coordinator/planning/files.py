@@ -34,7 +34,7 @@ from coordinator.core.model import (
     Unanswered,
 )
 from coordinator.errors import ConfigurationError
-from coordinator.planning.fields import Duration, Merge, Needed, Range
+from coordinator.planning.fields import Duration, Merge, Needed, Range, check_agents
 from coordinator.planning.graph import SPLIT_NAMES, Graph, check_graph, check_template, sinks
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
@@ -210,6 +210,11 @@ class StageFile(_Strict):
             raise ValueError("on_failure.hedge comes after limits.branch_timeout: the second attempt would never start")
         if self.limits.deadline and longest and longest > self.limits.deadline:
             raise ValueError("limits.branch_timeout is longer than limits.deadline")
+        return self
+
+    @model_validator(mode="after")
+    def _merges_its_own_agents(self) -> StageFile:
+        check_agents(self.merge, self.fan_out.to.agents)
         return self
 
     @property

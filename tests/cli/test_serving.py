@@ -35,13 +35,14 @@ def test_every_field_of_the_configuration_is_explained_in_the_starter():
 def test_the_examples_in_the_starter_are_valid(tmp_path, monkeypatch):
     """Uncommented, the fields that are only shown must load as well."""
     text = serving.STARTER.read_text()
-    shown = re.sub(r"^# (?=(public_url|db|agents|plans|routes|tokens): ?|  )", "", text, flags=re.MULTILINE)
+    shown = re.sub(r"^# (?=(public_url|db|agents|plans|routes|tokens|credentials): ?|  )", "", text, flags=re.MULTILINE)
     (tmp_path / "all.yaml").write_text(shown.replace("auth: none\n", "auth: tokens\n"))
     settings = load_settings(tmp_path / "all.yaml")
     assert len(settings.agents) == 3
     assert [entry.name for entry in settings.tokens] == ["alice"]
     assert settings.public_url == "https://coordinator.example"
     assert len(settings.routes) == 2
+    assert settings.credentials == {"finance": "FINANCE_TOKEN"}
 
 
 def test_a_configuration_is_written_once(tmp_path):

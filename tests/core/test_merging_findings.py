@@ -111,6 +111,55 @@ def test_a_source_says_who_found_it_where_and_how():
     }
 
 
+# -- near-duplicates and contradictions, where the plan wants them ---------------------------------
+
+ELSEWHERE = {"startLine": 14, "startColumn": 1, "endLine": 14, "endColumn": 2}
+
+
+@pytest.mark.parametrize(
+    ("change", "count"),
+    [({}, 1), ({"message": "nobody needs this"}, 2), ({"path": "b.py"}, 2), ({"range": ELSEWHERE}, 2)],
+)
+def test_findings_of_another_kind_at_one_place_in_similar_words_may_be_the_same(change, count):
+    other = finding(kind="shell", statement=12, symbol="os", confidence=10, **change)
+    answers = [contribution("lint", finding()), contribution("types", other)]
+    assert len(items_of(Findings()(answers))) == 2
+    assert len(items_of(Findings(similarity=90)(answers))) == count
+
+
+def test_the_source_of_a_similar_finding_says_what_it_took_it_for():
+    other = finding(kind="shell", statement=12, symbol="os", confidence=10)
+    (item,) = items_of(Findings(similarity=90)([contribution("lint", finding()), contribution("types", other)]))
+    assert (item["kind"], item["statement"], item["votes"]) == ("shell-injection", 13, 2)
+    named = [{name: source.get(name) for name in ("kind", "statement", "symbol")} for source in item["sources"]]
+    assert named == [
+        {"kind": None, "statement": None, "symbol": None},
+        {"kind": "shell", "statement": 12, "symbol": "os"},
+    ]
+
+
+def test_a_plan_may_say_which_severity_counts():
+    answers = [contribution("lint", finding(confidence=50)), contribution("types", finding(severity="low"))]
+    merging = Findings(conflicts="highest_confidence")(answers)
+    (item,) = items_of(merging)
+    assert item["severity"] == "low"
+    assert item["conflicts"][0]["by"] == "highest_confidence"
+    assert merging.summary["conflicts"] == {"highest_confidence": 1}
+
+
+def test_an_item_says_whose_words_it_uses_and_why_it_ranks_where_it_ranks():
+    sure, unsure = finding(confidence=90), finding(confidence=80)
+    (item,) = items_of(Findings()([contribution("lint", unsure), contribution("types", sure), contribution("x")]))
+    assert item["words"] == {"agent": "types", "source": 1}
+    assert item["because"] == "severity high, 2 of 3 agents, confidence 90"
+
+
+def test_the_rank_may_be_weighed():
+    worse, agreed = finding(kind="a", severity="critical"), finding(kind="b", severity="info")
+    answers = [contribution("lint", worse, agreed), contribution("types", agreed)]
+    assert [item["kind"] for item in items_of(Findings(weights={"agreement": 1})(answers))] == ["b", "a"]
+
+
 # -- nothing lost, nothing invented ---------------------------------------------------------------
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from coordinator.core.merging import Contribution, Findings, Source
-from coordinator.core.merging.findings import ITEMS_IN_TEXT, ITEMS_PER_PART
+from coordinator.core.merging.report import ITEMS_IN_TEXT, ITEMS_PER_PART
 from coordinator.core.model import Part
 from tests.core.counting import Effort, counted
 from tests.core.reviews import contribution, finding, items_of, text_of

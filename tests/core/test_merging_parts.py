@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.core.extension import SOURCE
-from coordinator.core.merging import STRATEGIES, ByAgent, Concat, Contribution, Findings, Source
+from coordinator.core.merging import STRATEGIES, ByAgent, Concat, Contribution, Source
 from coordinator.core.model import Part
 
 TEXT = Part("text", "looks fine", "text/plain")
@@ -38,7 +38,7 @@ def test_every_strategy_works_with_its_default_options_and_without_any_contribut
 
 
 def test_the_strategies_are_known_by_their_names_in_a_plan():
-    assert {"concat": Concat, "by_agent": ByAgent, "findings": Findings} == STRATEGIES
+    assert list(STRATEGIES) == ["concat", "by_agent", "first", "best", "vote", "json", "items", "findings"]
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -127,3 +127,21 @@ def test_by_agent_loses_and_invents_no_part(contributions):
 def test_by_agent_shows_an_agent_that_answered_with_nothing():
     merging = ByAgent()([contribution("lint"), contribution("types", TEXT)])
     assert merging.artifact.parts[0].content["answers"]["lint"] == []
+
+
+def test_by_agent_gives_what_an_agent_answered_a_key_of_its_own():
+    contributions = [contribution("lint", DATA), contribution("types", TEXT, FILE), contribution("security", TEXT)]
+    keys = {"lint": "style", "types": "checked", "nobody": "nothing"}
+    document, file = ByAgent(output_keys=keys)(contributions).artifact.parts
+    assert document.content["state"] == {
+        "style": {"score": 7},
+        "checked": ["looks fine", {"part": 1, "filename": "report.pdf", "mediaType": "application/pdf"}],
+    }
+    assert list(document.content["answers"]) == ["lint", "types", "security"]
+    assert file.content == FILE.content
+
+
+@pytest.mark.parametrize("keys", [{"lint": "a", "types": "a"}, {"lint": ""}])
+def test_keys_that_would_hide_each_other_are_refused(keys):
+    with pytest.raises(ValueError, match="output_keys"):
+        ByAgent(output_keys=keys)

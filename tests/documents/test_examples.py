@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from a2a.types import a2a_pb2 as a2a
 
 from coordinator.config import Settings
 from coordinator.core.extension import URI
+from coordinator.core.merging import STRATEGIES
 from coordinator.inbound.intake import parameters_of
 from coordinator.planning import PlanFile
 from coordinator.wire import struct_out
+from tests.core.answering import answer, document
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,6 +42,40 @@ def test_the_parameters_shown_are_accepted(document):
     metadata = shown if URI in shown else {URI: shown}
     request = a2a.SendMessageRequest(message=a2a.Message(metadata=struct_out(metadata)))
     assert parameters_of(request).plan
+
+
+def shows(actual, shown):
+    """Whether *actual* holds everything *shown*; lists have to be whole, objects may hold more."""
+    if isinstance(shown, dict):
+        return isinstance(actual, dict) and all(key in actual and shows(actual[key], shown[key]) for key in shown)
+    if isinstance(shown, list):
+        return isinstance(actual, list) and len(actual) == len(shown) and all(map(shows, actual, shown))
+    return actual == shown and isinstance(actual, bool) == isinstance(shown, bool)
+
+
+MERGES = list(
+    zip(
+        map(yaml.safe_load, blocks("docs/merging.md", "yaml")),
+        *[iter(map(json.loads, blocks("docs/merging.md", "json")))] * 2,
+        strict=True,
+    )
+)
+
+
+@pytest.mark.parametrize(("merge", "said", "shown"), MERGES, ids=range(len(MERGES)))
+def test_the_merges_shown_come_out_as_shown(merge, said, shown):
+    stage = {"fan_out": {"to": {"agents": list(said)}}, "merge": merge}
+    plan = PlanFile.model_validate({"name": "a-plan", "description": "One.", "stages": {"only": stage}})
+    spec = plan.stages["only"].merge
+    merging = STRATEGIES[spec.strategy](**spec.options)([answer(agent, one) for agent, one in said.items()])
+    assert shows(document(merging), shown), document(merging)
+
+
+def test_every_strategy_and_every_option_of_a_merge_is_in_the_document_on_plans():
+    plans = (ROOT / "docs/plans.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`(\w+)", plans[plans.index("## Merge") :]))
+    options = {option.name for strategy in STRATEGIES.values() for option in fields(strategy)}
+    assert (set(STRATEGIES) | options) - told == set()
 
 
 def test_the_client_shown_in_the_readme_is_python():

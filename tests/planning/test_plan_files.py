@@ -1,5 +1,7 @@
 """Plan files: what is accepted, and that a wrong field is named."""
 
+import json
+
 import jsonschema_rs
 import pytest
 import yaml
@@ -88,6 +90,17 @@ def test_need_is_all_a_count_or_a_ratio(tmp_path, need, meaning):
         ({"merge": {"strategy": "findings", "max_votes": 1}}, "findings has no option max_votes"),
         ({"merge": {"strategy": "findings", "min_confidence": 101}}, "min_confidence lies between"),
         ({"merge": {"strategy": "findings", "min_votes": "many"}}, "stages.only.merge"),
+        ({"merge": {"strategy": "json", "clash": "loud"}}, "merge: clash: "),
+        ({"merge": {"strategy": "vote", "field": "a..b"}}, "merge: field is a field name or a dotted path"),
+        ({"merge": {"strategy": "best", "confidence": 7}}, "merge: confidence: "),
+        ({"merge": {"strategy": "by_agent", "output_keys": {"a": "x", "b": "x"}}}, "merge: output_keys gives 'x'"),
+        ({"merge": {"strategy": "items", "key": "id"}}, "merge: key: "),
+        ({"merge": {"strategy": "items", "weights": {"luck": 1}}}, "merge: weights: "),
+        ({"merge": {"strategy": "items", "conflicts": "fight"}}, "merge: conflicts: "),
+        ({"merge": {"strategy": "items", "conflicts": {"hate": "ada"}}}, "'trust'"),
+        ({"merge": {"strategy": "items", "conflicts": "escalate"}}, "conflicts: a merge cannot ask anybody yet"),
+        ({"merge": {"strategy": "findings", "conflicts": {"ask": "ada"}}}, "conflicts: a merge cannot ask anybody yet"),
+        ({"merge": {"strategy": "synthesize", "agent": "ada"}}, "strategy: synthesize asks an agent of its own"),
         ({"expect": "poetry"}, "stages.only.expect"),
     ],
 )
@@ -157,6 +170,16 @@ ONE = {"to": {"agents": ["ada"]}}
         ({}, {"barrier": {"stragglers": "continue"}}, ["barrier", "stragglers", "release: settled"]),
         (ONE, {"on_failure": {"fallback": 1}}, ["on_failure.fallback", "fan_out.to.agents"]),
         (ONE, {"on_failure": {"hedge": "1s"}}, ["hedge", "fan_out.to.agents"]),
+        (
+            ONE,
+            {"merge": {"strategy": "items", "conflicts": {"trust": "bob"}}},
+            ["merge.conflicts.trust names bob", "fan_out.to.agents"],
+        ),
+        (
+            ONE,
+            {"merge": {"strategy": "by_agent", "output_keys": {"bob": "x"}}},
+            ["merge.output_keys names bob", "fan_out.to.agents"],
+        ),
     ],
 )
 def test_fields_that_contradict_each_other_are_refused_by_name(tmp_path, fan_out, stage, fields):
@@ -261,6 +284,57 @@ def test_the_schema_for_editors_marks_what_is_wrong(change):
 
 def test_a_merge_with_options_only_uses_the_usual_strategy(tmp_path):
     assert only(tmp_path, merge={"name": "all"}).merge == MergeSpec("concat", {"name": "all"})
+
+
+ITEMS = {
+    "strategy": "items",
+    "items": "out.list",
+    "key": ["path", "name"],
+    "similarity": 85,
+    "location": ["from", "to"],
+    "severities": ["bad", "good"],
+    "conflicts": {"trust": "ada"},
+    "weights": {"severity": 2, "agreement": 0.5},
+}
+
+
+def test_the_options_of_a_merge_are_kept_as_they_are_journaled(tmp_path):
+    spec = only(tmp_path, merge=ITEMS).merge
+    assert spec == MergeSpec("items", {name: value for name, value in ITEMS.items() if name != "strategy"})
+    assert json.loads(json.dumps(spec.options)) == spec.options
+    assert STRATEGIES["items"](**spec.options)([]).summary["merged"] == 0
+
+
+@pytest.mark.parametrize(
+    "merge",
+    [
+        ITEMS,
+        {"strategy": "json", "clash": "majority"},
+        {"strategy": "vote", "field": "a.b"},
+        {"strategy": "by_agent", "output_keys": {"ada": "poem"}},
+    ],
+)
+def test_the_schema_for_editors_knows_the_options_of_every_strategy(tmp_path, merge):
+    assert only(tmp_path, merge=merge)
+    jsonschema_rs.validate(plan_schema(), a_plan({"only": a_stage() | {"merge": merge}}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": "path"},
+        {"weights": {"luck": 1}},
+        {"weights": {"severity": "much"}},
+        {"conflicts": "fight"},
+        {"conflicts": {"hate": "ada"}},
+        {"similarity": "much"},
+        {"strategy": "json"},
+        {"colour": "red"},
+    ],
+)
+def test_the_schema_for_editors_marks_wrong_options_of_a_merge(change):
+    document = a_plan({"only": a_stage() | {"merge": ITEMS | change}})
+    assert not jsonschema_rs.is_valid(plan_schema(), document)
 
 
 def test_the_schema_for_editors_knows_every_field_of_a_plan():

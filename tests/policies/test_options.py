@@ -57,7 +57,7 @@ class Row:
         place, (*path, last) = without, self.option.split(".")
         for step in path:
             place = next(iter(place.values())) if step == "*" else place[step]
-        del place[last]
+        del place[next(iter(place)) if last == "*" else last]
         place.update(self.instead or {})
         return self.plan, without
 
@@ -135,6 +135,14 @@ REVIEWS = (
     Specialist("ada", Behaviour(artifacts=(answers.findings(answers.finding(confidence=60)),))),
     Specialist("bob", Behaviour(artifacts=(answers.findings(answers.finding(rule="B1", path="b.py")),))),
 )
+POEMS = (
+    Specialist("ada", Behaviour(artifacts=(answers.data({"rhymes": True, "sure": 1}),))),
+    Specialist("bob", Behaviour(artifacts=(answers.data({"rhymes": False, "sure": 2}),))),
+)
+CONTRADICTION = (
+    {"items": [{"id": 1, "severity": "high", "confidence": 50}]},
+    {"items": [{"id": 1, "severity": "low", "confidence": 90}]},
+)
 ODD_REVIEW = Specialist("ada", Behaviour(artifacts=(answers.data({"schema": "findings/v1", "findings": "none"}),)))
 
 
@@ -151,8 +159,25 @@ def kinds(seen: Seen) -> list[str]:
 
 
 def items(seen: Seen) -> int:
-    """Return how many findings the report has."""
+    """Return how many items the report has."""
     return len(seen.answer.parts[0]["items"])
+
+
+def ranked(name: str) -> Callable[[Seen], list[Any]]:
+    """Return what looks at one field of every merged item, in order of rank."""
+    return lambda seen: [item["item"].get(name) for item in seen.answer.parts[0]["items"]]
+
+
+def by_hand(ada: Document, bob: Document, **options: Any) -> Document:
+    """Return the plan and the staff of a row about `items`: each agent answers with one document."""
+    staff = [
+        Specialist(name, Behaviour(artifacts=(answers.data(said),))) for name, said in (("ada", ada), ("bob", bob))
+    ]
+    return {"plan": plan(merge={"strategy": "items"} | options), "staff": tuple(staff)}
+
+
+def listed(*found: Document) -> Document:
+    return {"items": list(found)}
 
 
 ROWS = [
@@ -530,6 +555,134 @@ ROWS = [
         seen=items,
         expected=0,
         without=2,
+    ),
+    Row(
+        option="stages.*.merge.output_keys.*",
+        plan=plan(merge={"strategy": "by_agent", "output_keys": {"ada": "poem"}}),
+        seen=lambda seen: seen.answer.parts[0].get("state"),
+        expected={"poem": "done"},
+        without=None,
+    ),
+    Row(
+        option="stages.*.merge.field",
+        plan=plan(merge={"strategy": "vote", "field": "rhymes"}),
+        staff=POEMS,
+        seen=lambda seen: seen.answer.parts[0]["winner"],
+        expected=True,
+        without={"rhymes": True, "sure": 1},
+    ),
+    Row(
+        option="stages.*.merge.confidence",
+        plan=plan(merge={"strategy": "best", "confidence": "sure"}),
+        staff=POEMS,
+        seen=parts,
+        expected=[{"rhymes": False, "sure": 2}],
+        without=[{"rhymes": True, "sure": 1}],
+    ),
+    Row(
+        option="stages.*.merge.clash",
+        plan=plan(merge={"strategy": "json", "clash": "last"}),
+        staff=POEMS,
+        seen=lambda seen: seen.answer.parts[0],
+        expected={"rhymes": False, "sure": 2},
+        without={"rhymes": True, "sure": 1},
+    ),
+    Row(
+        option="stages.*.merge.items",
+        **by_hand({"out": [{"id": 1}]}, {"out": [{"id": 2}]}, items="out"),
+        seen=items,
+        expected=2,
+        without=0,
+    ),
+    Row(
+        option="stages.*.merge.key",
+        **by_hand(listed({"id": 1, "at": 7}), listed({"id": 2, "at": 7}), key=["at"]),
+        seen=items,
+        expected=1,
+        without=2,
+    ),
+    Row(
+        option="stages.*.merge.text",
+        **by_hand(listed({"id": 1, "told": "a poem"}), listed({"id": 2, "told": "a poem"}), text="told", similarity=90),
+        seen=items,
+        expected=1,
+        without=2,
+    ),
+    Row(
+        option="stages.*.merge.similarity",
+        **by_hand(listed({"id": 1, "text": "a poem"}), listed({"id": 2, "text": "A poem"}), similarity=90),
+        seen=items,
+        expected=1,
+        without=2,
+    ),
+    Row(
+        option="stages.*.merge.location",
+        **by_hand(
+            listed({"id": 1, "text": "a poem", "line": 1}),
+            listed({"id": 2, "text": "a poem", "line": 2}),
+            similarity=90,
+            location=["line"],
+        ),
+        seen=items,
+        expected=2,
+        without=1,
+    ),
+    Row(
+        option="stages.*.merge.block",
+        **by_hand(
+            listed({"id": 1, "text": "a poem", "book": "x"}),
+            listed({"id": 2, "text": "a poem", "book": "y"}),
+            similarity=90,
+            block=["book"],
+        ),
+        seen=items,
+        expected=2,
+        without=1,
+    ),
+    Row(
+        option="stages.*.merge.severity",
+        **by_hand(listed({"id": 1, "how": "low"}), listed({"id": 2, "how": "high"}), severity="how"),
+        seen=ranked("id"),
+        expected=[2, 1],
+        without=[1, 2],
+    ),
+    Row(
+        option="stages.*.merge.severities",
+        **by_hand(
+            listed({"id": 1, "severity": "dull"}), listed({"id": 2, "severity": "awful"}), severities=["awful", "dull"]
+        ),
+        seen=ranked("id"),
+        expected=[2, 1],
+        without=[1, 2],
+    ),
+    Row(
+        option="stages.*.merge.claims",
+        **by_hand(listed({"id": 1, "rhymes": True}), listed({"id": 1, "rhymes": False}), claims=["rhymes"]),
+        seen=lambda seen: seen.answer.record["merge"]["conflicts"],
+        expected={"flag": 1},
+        without={},
+    ),
+    Row(
+        option="stages.*.merge.conflicts",
+        **by_hand(*CONTRADICTION, conflicts="highest_confidence"),
+        seen=ranked("severity"),
+        expected=["low"],
+        without=["high"],
+    ),
+    Row(
+        option="stages.*.merge.conflicts.*",
+        **by_hand(*CONTRADICTION, conflicts={"trust": "bob"}),
+        instead={"trust": "ada"},
+        seen=ranked("severity"),
+        expected=["low"],
+        without=["high"],
+    ),
+    Row(
+        option="stages.*.merge.weights.*",
+        **by_hand(*CONTRADICTION, weights={"agreement": 1, "confidence": 1}),
+        seen=lambda seen: seen.answer.parts[0]["items"][0]["score"],
+        expected=95.0,
+        without=90.0,
     ),
     Row(
         option="stages.*.expect",

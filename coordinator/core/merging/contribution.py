@@ -54,13 +54,50 @@ class Merging:
     summary: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Another agent has to be asked before there is a result; what it answers goes to `Asking.resume`."""
+
+    agent: str
+    parts: tuple[Part, ...]  #: of the sub-task
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The client has to be asked before there is a result; what it answers goes to `Asking.resume`."""
+
+    text: str
+    choices: tuple[str, ...]
+    parts: tuple[Part, ...] = ()  #: what it is about, for machines
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of an `Ask` or a `Question`."""
+
+    parts: tuple[Part, ...] = ()
+    failure: str = ""  #: why nobody answered; empty: somebody did
+
+
+Decision = Merging | Ask | Question
+"""What a strategy returns."""
+
+
 class Strategy(Protocol):
     """A dataclass that joins contributions, given in plan order. Raises `ValueError` when they cannot be joined."""
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
-    def __call__(self, contributions: Sequence[Contribution]) -> Merging:
-        """Return the merged artifact."""
+    def __call__(self, contributions: Sequence[Contribution]) -> Decision:
+        """Return the merged artifact, or who has to be asked first."""
+        ...
+
+
+class Asking(Strategy, Protocol):
+    """A strategy that may return an `Ask` or a `Question`."""
+
+    def resume(self, contributions: Sequence[Contribution], answer: Answer) -> Merging:
+        """Return the merged artifact; the contributions are those of the call before."""
         ...
 
 
@@ -74,3 +111,11 @@ def parts_of(contributions: Sequence[Contribution]) -> Iterator[tuple[Source, Pa
     for contribution in contributions:
         for part in contribution.parts:
             yield contribution.source, part
+
+
+def answers_of(contributions: Sequence[Contribution]) -> list[list[tuple[Source, Part]]]:
+    """Return the parts branch by branch, in plan order; branches that brought no part are left out."""
+    branches: dict[str, list[tuple[Source, Part]]] = {}
+    for source, part in parts_of(contributions):
+        branches.setdefault(source.branch, []).append((source, part))
+    return list(branches.values())

@@ -7,18 +7,28 @@ symbol: tools disagree on exact lines and on rule names, so neither is part of t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from coordinator.core.merging.contribution import Contribution, MergedArtifact, Merging, Source, parts_of
-from coordinator.core.model import Part
+from coordinator.core.merging.conflicts import Conflicts
+from coordinator.core.merging.contribution import (
+    Answer,
+    Contribution,
+    Decision,
+    MergedArtifact,
+    Merging,
+    Source,
+    parts_of,
+)
+from coordinator.core.merging.entries import Entry, Item, Key
+from coordinator.core.merging.fields import one_line
+from coordinator.core.merging.joining import Ranked, Rules, Sorted, Weights, decided, resumed
+from coordinator.core.merging.near import Near
+from coordinator.core.merging.report import documents, numbered, reasons, seen_by, summarised, text
 
 SCHEMA = "findings/v1"
 MERGED_SCHEMA = "merged-findings/v1"
-ITEMS_PER_PART = 1000
-ITEMS_IN_TEXT = 50
-LINE_IN_TEXT = 160
 SEVERITIES: Mapping[str, int] = {"critical": 0, "high": 1, "medium": 2, "low": 3, "info": 4}
 
 FIELDS: Mapping[str, type] = {
@@ -34,8 +44,9 @@ FIELDS: Mapping[str, type] = {
 }
 """What every finding has; the schema says the same in more detail."""
 
-Finding = Mapping[str, Any]
-Identity = tuple[str, str, int, str]
+SHOWN = ("kind", "path", "statement", "range", "message")
+TOLD = ("rule", "message", "range", "severity", "confidence", "tool")
+IDENTITY = ("kind", "path", "statement", "symbol")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,49 +55,54 @@ class Findings:
 
     min_confidence: int = 0  #: items below are dropped and counted; 0 to 100
     min_votes: int = 1  #: items that fewer agents saw are dropped and counted
+    similarity: int = 0  #: from 1 to 100: findings in one place whose messages are so similar are the same as well
+    conflicts: Conflicts = "worst"  #: which severity counts where agents contradict each other
+    weights: Weights = field(default_factory=dict)  #: rank by a weighed score; empty: severity, votes, confidence
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` for options out of range."""
-        if not 0 <= self.min_confidence <= 100:
-            raise ValueError("min_confidence lies between 0 and 100")
-        if self.min_votes < 1:
-            raise ValueError("min_votes is at least 1")
+        """Raise `ValueError` that names the option which is wrong."""
+        self.rules.check()
 
-    def __call__(self, contributions: Sequence[Contribution]) -> Merging:
+    def __call__(self, contributions: Sequence[Contribution]) -> Decision:
         """Return the report as data parts, followed by a text part for readers."""
-        groups: dict[Identity, list[tuple[Source, Finding]]] = {}
-        by_agent: Counter[str] = Counter()
-        for source, finding in _findings(contributions):
-            groups.setdefault(_identity(finding), []).append((source, finding))
-            by_agent[source.agent] += 1
-        merged = [_merge(group) for group in groups.values()]
-        kept, dropped = self._filter(merged)
-        kept.sort(key=_rank)
-        items = [{"rank": number, **item} for number, item in enumerate(kept, start=1)]
-        summary = {
-            "received": sum(by_agent.values()),
-            "merged": len(items),
-            "duplicates": sum(by_agent.values()) - len(groups),
-            "dropped": dropped,
-            "by_agent": {c.source.agent: by_agent[c.source.agent] for c in contributions},
-        }
-        parts = (*_documents(items, summary), _text(items, summary))
-        return Merging(MergedArtifact("report", parts, _headline(summary)), summary)
+        return decided(self, contributions)
 
-    def _filter(self, items: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, int]]:
-        kept: list[dict[str, Any]] = []
-        dropped = {"min_confidence": 0, "min_votes": 0}
-        for item in items:
-            if item["confidence"] < self.min_confidence:
-                dropped["min_confidence"] += 1
-            elif item["votes"] < self.min_votes:
-                dropped["min_votes"] += 1
-            else:
-                kept.append(item)
-        return kept, dropped
+    def resume(self, contributions: Sequence[Contribution], answer: Answer) -> Merging:
+        """Return the report with the contradictions settled as the answer says."""
+        return resumed(self, contributions, answer)
+
+    @property
+    def rules(self) -> Rules:
+        """The rules of the plan."""
+        return Rules(
+            "severity",
+            tuple(SEVERITIES),
+            Near(self.similarity, "message", ("range.startLine", "range.endLine"), ("path",)),
+            (),
+            self.conflicts,
+            self.weights,
+            self.min_confidence,
+            self.min_votes,
+        )
+
+    def read(self, contributions: Sequence[Contribution]) -> tuple[list[Entry], Counter[str], int]:
+        """Return the findings. Raises `ValueError` for one that cannot be merged."""
+        entries = [
+            Entry(source, one, _identity(one), SEVERITIES[one["severity"]], one["confidence"], number)
+            for number, (source, one) in enumerate(_findings(contributions))
+        ]
+        return entries, Counter(entry.source.agent for entry in entries), 0
+
+    def report(self, result: Sorted, groups: int, by_agent: Mapping[str, int], malformed: int) -> Merging:
+        """Return the artifact; a malformed finding never comes this far."""
+        summary = summarised(result, groups + malformed, by_agent, self.conflicts)
+        items = numbered(map(_item, result.kept))
+        told = f"{len(items)} findings from {len(by_agent)} agents, {summary['duplicates']} duplicates joined."
+        parts = (*documents(MERGED_SCHEMA, items, {"summary": summary}), text(told, items, _line))
+        return Merging(MergedArtifact("report", parts, told), summary)
 
 
-def _findings(contributions: Sequence[Contribution]) -> Iterator[tuple[Source, Finding]]:
+def _findings(contributions: Sequence[Contribution]) -> Iterator[tuple[Source, Item]]:
     for source, part in parts_of(contributions):
         if part.kind == "data" and isinstance(part.content, Mapping) and part.content.get("schema") == SCHEMA:
             for finding in _list(source, part.content):
@@ -94,14 +110,14 @@ def _findings(contributions: Sequence[Contribution]) -> Iterator[tuple[Source, F
                 yield source, finding
 
 
-def _list(source: Source, document: Mapping[str, Any]) -> list[Finding]:
+def _list(source: Source, document: Mapping[str, Any]) -> list[Item]:
     findings = document.get("findings")
     if not isinstance(findings, list):
         raise ValueError(f"{source.agent}: a document of {SCHEMA} holds no list of findings")
     return findings
 
 
-def _check(source: Source, finding: Finding) -> None:
+def _check(source: Source, finding: Item) -> None:
     """Raise `ValueError` for a finding that cannot be merged, when the plan did not ask for the schema."""
     if not isinstance(finding, Mapping):
         raise ValueError(f"{source.agent}: a finding is no object")
@@ -114,70 +130,35 @@ def _check(source: Source, finding: Finding) -> None:
         raise ValueError(f"{source.agent}: a finding has the unknown severity {finding['severity']!r}")
 
 
-def _identity(finding: Finding) -> Identity:
-    return finding["path"], finding["kind"], finding["statement"], finding.get("symbol", "")
+def _identity(finding: Item) -> Key:
+    return finding["path"], finding["statement"], finding["kind"], finding.get("symbol", "")
 
 
-def _merge(group: list[tuple[Source, Finding]]) -> dict[str, Any]:
+def _item(one: Ranked) -> dict[str, Any]:
     """Return one item; the words are those of the most confident source, the first in plan order among equals."""
-    _, spokesman = max(group, key=lambda entry: entry[1]["confidence"])
-    item = {name: spokesman[name] for name in ("kind", "path", "statement", "range", "message")}
+    spokesman = one.group.spokesman.item
+    item = {name: spokesman[name] for name in SHOWN}
     if spokesman.get("symbol"):
         item["symbol"] = spokesman["symbol"]
     return {
         **item,
-        "severity": min((finding["severity"] for _, finding in group), key=SEVERITIES.__getitem__),
-        "confidence": max(finding["confidence"] for _, finding in group),
-        "votes": len({source.agent for source, _ in group}),
-        "sources": [_source(source, finding) for source, finding in group],
+        "severity": one.decided["severity"],
+        "confidence": one.confidence,
+        "votes": one.votes,
+        **reasons(one),
+        "sources": [_source(entry, item) for entry in one.group.entries],
     }
 
 
-def _source(source: Source, finding: Finding) -> dict[str, Any]:
-    told = ("rule", "message", "range", "severity", "confidence", "tool")
-    return {**source.as_json(), **{name: finding[name] for name in told}}
+def _source(entry: Entry, item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what one agent said; of a near-duplicate also what else it named."""
+    named = {name: entry.item.get(name, "") for name in IDENTITY}
+    differs = {name: value for name, value in named.items() if value != item.get(name, "")}
+    return {**entry.source.as_json(), **{name: entry.item[name] for name in TOLD}, **differs}
 
 
-def _rank(item: Mapping[str, Any]) -> tuple[Any, ...]:
+def _line(item: Mapping[str, Any]) -> str:
     return (
-        SEVERITIES[item["severity"]],
-        -item["votes"],
-        -item["confidence"],
-        item["path"],
-        item["statement"],
-        item["kind"],
-        item.get("symbol", ""),
+        f"**{item['severity']}** `{one_line(item['path'])}:{item['statement']}` "
+        f"{one_line(item['kind'])}: {one_line(item['message'])} {seen_by(item)}"
     )
-
-
-def _documents(items: list[dict[str, Any]], summary: Mapping[str, Any]) -> Iterator[Part]:
-    first = {"schema": MERGED_SCHEMA, "summary": summary, "items": items[:ITEMS_PER_PART]}
-    yield Part("data", first, "application/json")
-    for start in range(ITEMS_PER_PART, len(items), ITEMS_PER_PART):
-        more = {"schema": MERGED_SCHEMA, "items": items[start : start + ITEMS_PER_PART]}
-        yield Part("data", more, "application/json")
-
-
-def _headline(summary: Mapping[str, Any]) -> str:
-    agents = len(summary["by_agent"])
-    return f"{summary['merged']} findings from {agents} agents, {summary['duplicates']} duplicates joined."
-
-
-def _text(items: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> Part:
-    lines = [f"# Report\n\n{_headline(summary)}\n"]
-    for item in items[:ITEMS_IN_TEXT]:
-        agents = ", ".join(dict.fromkeys(source["agent"] for source in item["sources"]))
-        lines.append(
-            f"{item['rank']}. **{item['severity']}** `{_line(item['path'])}:{item['statement']}` "
-            f"{_line(item['kind'])}: "
-            f"{_line(item['message'])} ({item['votes']} votes: {agents}; confidence {item['confidence']})"
-        )
-    if len(items) > ITEMS_IN_TEXT:
-        lines.append(f"\n… and {len(items) - ITEMS_IN_TEXT} more in the data parts.")
-    return Part("text", "\n".join(lines), "text/markdown")
-
-
-def _line(told: str) -> str:
-    """Return *told* as one bounded line: an agent's words cannot add items of their own to the text."""
-    line = " ".join(told.split())
-    return line if len(line) <= LINE_IN_TEXT else f"{line[:LINE_IN_TEXT]}…"

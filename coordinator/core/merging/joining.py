@@ -1,0 +1,217 @@
+"""What `items` and `findings` share: entries become groups, groups are judged, ranked and filtered.
+
+Nothing here depends on who was first, and every entry ends in exactly one group.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
+
+from coordinator.core.merging.asking import Open, ask, question, ruling
+from coordinator.core.merging.conflicts import (
+    Conflicts,
+    Verdicts,
+    asks,
+    check_conflicts,
+    contradictions,
+)
+from coordinator.core.merging.contribution import Answer, Contribution, Decision, Merging
+from coordinator.core.merging.entries import Entry, Group, grouped
+from coordinator.core.merging.near import Near, near
+from coordinator.core.model import Json
+
+Weighed = Literal["severity", "confidence", "agreement"]
+Weights = Mapping[Weighed, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The options of a plan that say how entries are joined."""
+
+    severity: str
+    severities: Sequence[str]
+    near: Near
+    claims: Sequence[str] = ()
+    conflicts: Conflicts = "worst"
+    weights: Weights = field(default_factory=dict)
+    min_confidence: int = 0
+    min_votes: int = 1
+
+    def check(self) -> None:
+        """Raise `ValueError` that names the option which is out of range."""
+        if not 0 <= self.min_confidence <= 100:
+            raise ValueError("min_confidence lies between 0 and 100")
+        if self.min_votes < 1:
+            raise ValueError("min_votes is at least 1")
+        if not 0 <= self.near.similarity <= 100:
+            raise ValueError("similarity lies between 0 (off) and 100 (the same words)")
+        if self.weights and (min(self.weights.values()) < 0 or not 0 < sum(self.weights.values()) <= 1e6):
+            raise ValueError("weights are at least 0, and one of them is more")
+        check_conflicts(self.conflicts)
+
+    def groups(self, entries: Iterable[Entry]) -> list[Group]:
+        """Return the entries by identity, near-duplicates joined."""
+        return near(grouped(entries), self.near)
+
+    def open(self, groups: Iterable[Group]) -> list[Open]:
+        """Return the contradictions somebody else has to decide, numbered from 1."""
+        if not asks(self.conflicts):
+            return []
+        found = [
+            (group, contradiction)
+            for group in sorted(groups, key=lambda group: group.key)
+            for contradiction in contradictions(group.entries, (self.severity, *self.claims))
+        ]
+        return [Open(number, *one) for number, one in enumerate(found, start=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One merged item: the group, what was decided about it, and why it ranks where it ranks."""
+
+    group: Group
+    severity: int
+    confidence: float
+    decided: Mapping[str, Json]  #: fields whose value is not simply that of the spokesman
+    conflicts: Sequence[Mapping[str, Any]]
+    score: float | None
+    because: str
+
+    @property
+    def votes(self) -> int:
+        """How many agents are for it."""
+        return len(self.group.agents)
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """What it is sorted by: the score where the plan has weights, then severity, votes, confidence, identity."""
+        return -(self.score or 0.0), self.severity, -self.votes, -self.confidence, self.group.key
+
+    def words(self) -> dict[str, Any]:
+        """Say whose words the item uses."""
+        spokesman = self.group.spokesman
+        return {"agent": spokesman.source.agent, "source": self.group.entries.index(spokesman)}
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """What a merge came to."""
+
+    kept: Sequence[Ranked]
+    dropped: Mapping[str, Sequence[Ranked]]  #: by the option that dropped them
+    contradictions: Mapping[str, int]  #: by the rule that settled them
+
+
+class Form(Protocol):
+    """A strategy that joins entries: where they come from and what the report looks like is its own."""
+
+    @property
+    def rules(self) -> Rules:
+        """The rules of the plan."""
+        ...
+
+    def read(self, contributions: Sequence[Contribution]) -> tuple[list[Entry], Counter[str], int]:
+        """Return the entries, how many items each agent sent, and how many of them were none."""
+        ...
+
+    def report(self, result: Sorted, groups: int, by_agent: Mapping[str, int], malformed: int) -> Merging:
+        """Return the artifact."""
+        ...
+
+
+def decided(form: Form, contributions: Sequence[Contribution]) -> Decision:
+    """Return the report, or who has to decide about contradictions first."""
+    rules = form.rules
+    material = _material(form, contributions)
+    unsettled = rules.open(material.groups)
+    if not unsettled:
+        return material.report(form, rules, {})
+    return question(unsettled) if rules.conflicts == "escalate" else ask(rules.conflicts, unsettled)
+
+
+def resumed(form: Form, contributions: Sequence[Contribution], answer: Answer) -> Merging:
+    """Return the report; what the answer does not settle is flagged."""
+    material = _material(form, contributions)
+    conflicts, verdicts = ruling(answer, form.rules.open(material.groups), form.rules.conflicts)
+    return material.report(form, replace(form.rules, conflicts=conflicts), verdicts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Material:
+    groups: Sequence[Group]
+    by_agent: Mapping[str, int]
+    malformed: int
+
+    def report(self, form: Form, rules: Rules, verdicts: Verdicts) -> Merging:
+        result = _sorted((_judged(group, rules, verdicts, len(self.by_agent)) for group in self.groups), rules)
+        return form.report(result, len(self.groups), self.by_agent, self.malformed)
+
+
+def _material(form: Form, contributions: Sequence[Contribution]) -> _Material:
+    entries, counts, malformed = form.read(contributions)
+    by_agent = {one.source.agent: counts[one.source.agent] for one in contributions}
+    return _Material(form.rules.groups(entries), by_agent, malformed)
+
+
+def _sorted(judged: Iterable[Ranked], rules: Rules) -> Sorted:
+    kept: list[Ranked] = []
+    dropped: dict[str, list[Ranked]] = {"min_confidence": [], "min_votes": []}
+    settled: Counter[str] = Counter()
+    for one in judged:
+        settled.update(conflict["by"] for conflict in one.conflicts)
+        if one.confidence < rules.min_confidence:
+            dropped["min_confidence"].append(one)
+        elif one.votes < rules.min_votes:
+            dropped["min_votes"].append(one)
+        else:
+            kept.append(one)
+    for ranked in (kept, *dropped.values()):
+        ranked.sort(key=lambda one: one.order)
+    return Sorted(kept, dropped, dict(sorted(settled.items())))
+
+
+def _judged(group: Group, rules: Rules, verdicts: Verdicts, agents: int) -> Ranked:
+    severity = min(entry.severity for entry in group.entries)
+    decided: dict[str, Json] = {}
+    conflicts = []
+    if severity < len(rules.severities):
+        decided[rules.severity] = rules.severities[severity]
+    for contradiction in contradictions(group.entries, (rules.severity, *rules.claims)):
+        claim, by = contradiction.decide(rules.conflicts, verdicts.get((group.key, contradiction.field)))
+        if claim:
+            decided[contradiction.field] = claim.value
+        if by != "worst":
+            claims = [one.as_json() for one in contradiction.claims]
+            conflicts.append({"field": contradiction.field, "claims": claims, "by": by})
+    severity = _place(decided.get(rules.severity), rules.severities)
+    confidence = max(entry.confidence for entry in group.entries)
+    score, because = _score(severity, confidence, len(group.agents), agents, rules)
+    return Ranked(group, severity, confidence, decided, conflicts, score, because)
+
+
+def _place(severity: Json, severities: Sequence[str]) -> int:
+    return severities.index(severity) if severity in severities else len(severities)
+
+
+def _score(severity: int, confidence: float, votes: int, agents: int, rules: Rules) -> tuple[float | None, str]:
+    """Return the score from 0 to 100, where the plan has weights, and the reasons for the rank in words."""
+    known = severity < len(rules.severities)
+    reasons = [
+        f"severity {rules.severities[severity]}" if known else "no severity",
+        f"{votes} of {agents} agents",
+        f"confidence {confidence:g}",
+    ]
+    if not rules.weights:
+        return None, ", ".join(reasons)
+    shares: Mapping[Weighed, float] = {
+        "severity": 1 - severity / max(len(rules.severities), 1),
+        "agreement": votes / agents,
+        "confidence": confidence / 100,
+    }
+    weighed = [(rules.weights.get(name, 0), share) for name, share in shares.items()]
+    score = round(100 * sum(weight * share for weight, share in weighed) / sum(weight for weight, _ in weighed), 3)
+    told = [f"{reason} ({share:.2f} x {weight:g})" for reason, (weight, share) in zip(reasons, weighed, strict=True)]
+    return score, f"score {score:g}: {', '.join(told)}"
