@@ -51,13 +51,16 @@ def written(path: str, lines: list[str]) -> None:
         file.write(os.linesep.join(lines))
 
 
-def start_counting() -> None:
+def count_again() -> None:
     global counter
     counter = 0
 
 
 def counted() -> int:
     return counter + 1
+
+
+counter = 0
 
 
 def longest(lines: list[str]) -> int:

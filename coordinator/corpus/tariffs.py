@@ -214,17 +214,13 @@ def weekday(number: int) -> str:
     return "Sunday"
 
 
-def is_plain(parcel: Parcel, country: str, limit: int, floor: int) -> bool:
-    return (
-        not parcel.express
-        and not parcel.fragile
-        and not parcel.insured
-        and parcel.country == country
-        and parcel.country != "US"
-        and parcel.country != "GB"
-        and parcel.country != "JP"
-        and floor < parcel.weight
-        and parcel.weight < limit
-        and limit < 30000
-        and floor > 0
-    )
+def summary(parcels: list[Parcel]) -> dict[str, int]:
+    return {
+        "all": len(parcels),
+        "grams": sum(parcel.weight for parcel in parcels),
+        "heavy": sum(parcel.weight > 30000 for parcel in parcels),
+        "express": sum(parcel.express for parcel in parcels),
+        "fragile": sum(parcel.fragile for parcel in parcels),
+        "insured": sum(parcel.insured for parcel in parcels),
+        "countries": len({parcel.country for parcel in parcels}),
+    }
