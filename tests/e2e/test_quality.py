@@ -1,10 +1,13 @@
 """How good a review is, with the real reviewers: what it finds of the corpus, and what it holds against clean code."""
 
+import json
+
 import pytest
 import yaml
 
 from coordinator.config import PLANS
 from tests.benchmarks.scoring import CORPUS, read_corpus, score
+from tests.documents.sarif import complaints
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
@@ -39,3 +42,16 @@ def test_of_forty_defects_at_least_36_are_reported_and_of_forty_decoys_at_most_t
     for label in corpus.defects:
         tools = {source["tool"]["name"] for item in items if label.is_meant_by(item) for source in item["sources"]}
         assert tools <= set(label.tools), label
+
+
+def test_the_review_written_as_sarif_is_valid_and_names_every_tool(network, tmp_path):
+    for name in ("lint", "security", "complexity", "deadcode", "types"):
+        network.specialist(name)
+    network.coordinator()
+    done = network.run("review", str(CORPUS), "--format", "sarif", "--output", str(tmp_path / "report.sarif"))
+    assert done.returncode == 0, done.stderr
+    log = json.loads((tmp_path / "report.sarif").read_text())
+    assert complaints(log) == []
+    tools = [tool["name"] for tool in log["runs"][0]["tool"]["extensions"]]
+    assert tools == ["bandit", "mypy", "radon", "ruff", "vulture"]
+    assert all(result["locations"] for result in log["runs"][0]["results"])
