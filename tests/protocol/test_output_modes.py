@@ -1,9 +1,11 @@
 """The form of a report follows the output modes a client accepts (3.2.2): SARIF for those who name it."""
 
+import base64
 import json
 
 import pytest
 from a2a.types import a2a_pb2 as a2a
+from google.protobuf.json_format import MessageToDict
 
 from coordinator.testing import Behaviour, answers
 from tests.documents.sarif import complaints
@@ -91,6 +93,17 @@ async def test_a_report_in_many_parts_is_one_file(client, fleet, reviewed):
     task = await client.send(reviewed, accepted_output_modes=[SARIF])
     run = run_of(task.artifacts[0])
     assert len(run["results"]) == run["properties"]["summary"]["merged"] > 2000
+
+
+async def test_a_client_of_version_0_3_gets_the_file_as_a_file_part(http, reviewed):
+    configuration = {"acceptedOutputModes": [SARIF], "blocking": True}
+    old = {"kind": "message", "messageId": "1", "role": "user", "parts": [{"kind": "text", "text": "look"}]}
+    old["metadata"] = MessageToDict(reviewed.metadata)
+    params = {"message": old, "configuration": configuration}
+    answer = await http.post("/", json={"jsonrpc": "2.0", "id": 1, "method": "message/send", "params": params})
+    (part,) = answer.json()["result"]["artifacts"][0]["parts"]
+    assert (part["kind"], part["file"]["mimeType"], part["file"]["name"]) == ("file", SARIF, "report.sarif")
+    assert complaints(json.loads(base64.b64decode(part["file"]["bytes"]))) == []
 
 
 async def test_an_answer_without_findings_has_no_sarif(client):
