@@ -8,7 +8,6 @@ journal's order, the same views for every reader (spec 3.5.2).
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Sequence
@@ -19,14 +18,15 @@ from a2a.types import a2a_pb2 as a2a
 
 from coordinator.core.coordination import Coordination
 from coordinator.core.events import Event as CoreEvent
-from coordinator.core.extension import PROGRESS, URI
-from coordinator.core.model import Artifact, Message, Part, PartRef
+from coordinator.core.extension import PROGRESS, RUN, URI
+from coordinator.core.model import Artifact, Message, Part, PartRef, Verdict
 from coordinator.core.questions import Question, Reception
 from coordinator.core.view import TaskView, view_of
 from coordinator.journal import Journal
 from coordinator.journal.codec import decode, decode_view
+from coordinator.outputs import shown, takes
 from coordinator.question_text import question_parts
-from coordinator.wire import Bodies, artifact_out, content_out, json_in, message_out, state_out, struct_out, timestamp
+from coordinator.wire import Bodies, artifact_out, content_out, message_out, state_out, struct_out, timestamp
 
 MOST_FEEDS = 256
 BRANCHES_PER_PART = 1000
@@ -197,7 +197,7 @@ class Renderer:
             status=_status(view, bodies),
             history=[message_out(m, bodies, task_id=view.task_id, context_id=view.context_id) for m in history],
             artifacts=[
-                *(_artifact(artifact, bodies, view) for artifact in artifacts),
+                *[await _artifact(artifact, bodies, view) for artifact in artifacts],
                 *(_run_artifact(view) if with_artifacts else ()),
             ],
             metadata=struct_out(view.metadata) if view.metadata else None,
@@ -224,7 +224,8 @@ class Renderer:
         ]
         bodies = await self._bodies(_spoken(after), [artifact for artifact, _ in fresh], after.asked)
         events: list[Event] = [
-            _artifact_update(after, _artifact(artifact, bodies, after), append=append) for artifact, append in fresh
+            _artifact_update(after, await _artifact(artifact, bodies, after), append=append)
+            for artifact, append in fresh
         ]
         if not before.long_record:
             events += [_artifact_update(after, artifact, append=False) for artifact in _run_artifact(after)]
@@ -249,7 +250,7 @@ def _status(view: TaskView, bodies: Bodies) -> a2a.TaskStatus:
         return status
     parts = [a2a.Part(text=view.text, media_type="text/plain")] if view.text else []
     if view.asked:
-        parts = question_parts(view, bodies, takes_data=_takes(view, "application/json"))
+        parts = question_parts(view, bodies, takes_data=takes(view.accepted_output_modes, "application/json"))
     if parts:
         # The same status always carries the same message, so its id follows from the state it explains.
         status.message.CopyFrom(
@@ -310,31 +311,18 @@ def _status_update(view: TaskView, bodies: Bodies) -> a2a.TaskStatusUpdateEvent:
     )
 
 
-def _artifact(artifact: Artifact, bodies: Bodies, view: TaskView) -> a2a.Artifact:
+async def _artifact(artifact: Artifact, bodies: Bodies, view: TaskView) -> a2a.Artifact:
     wire = artifact_out(artifact, bodies)
     if view.passes_through:
         return wire
-    if not _takes(view, "application/json"):
-        readable = [part for part in wire.parts if part.WhichOneof("content") != "data"]
-        # An artifact has at least one part: data that nothing else stands for is shown as it is written.
-        readable = readable or [_as_text(part) for part in wire.parts]
-        del wire.parts[:]
-        wire.parts.extend(readable)
+    run = view.metadata.get(RUN, {})
+    missing = run["reason"] if run.get("verdict") == Verdict.PARTIAL else ""
+    parts = await shown(wire.parts, view.accepted_output_modes, missing)
+    del wire.parts[:]
+    wire.parts.extend(parts)
     if any(URI in key for part in wire.parts for key in part.metadata) and URI not in wire.extensions:
         wire.extensions.append(URI)
     return wire
-
-
-def _as_text(part: a2a.Part) -> a2a.Part:
-    text = json.dumps(json_in(part.data), ensure_ascii=False)
-    return a2a.Part(text=text, media_type="text/plain", filename=part.filename, metadata=part.metadata)
-
-
-def _takes(view: TaskView, media_type: str) -> bool:
-    """Whether the client accepts *media_type*; one that names nothing accepts everything (spec 4.2.2)."""
-    modes = view.accepted_output_modes
-    family = media_type.partition("/")[0] + "/*"
-    return not modes or any(mode in {media_type, family, "*/*", "*"} for mode in modes)
 
 
 def _run_artifact(view: TaskView) -> list[a2a.Artifact]:

@@ -9,9 +9,10 @@ from typing import cast
 from a2a.types.a2a_pb2 import Task, TaskState
 from rich.text import Text
 
-from coordinator.cli.carry import Form, print_result, watched
+from coordinator.cli.carry import Form, print_result, watched, write
 from coordinator.cli.client import Connection, Target, connect
 from coordinator.cli.exits import ExitCode, Stop, UnknownTask
+from coordinator.cli.formats import check_place, deliver, document
 from coordinator.cli.report import report_lines, report_of, run_lines
 from coordinator.cli.tables import agents_table, artifacts_table, plans_table, state_words, task_lines, tasks_table
 from coordinator.cli.terminal import as_json, note, printable, say, say_json
@@ -73,15 +74,19 @@ def state_named(name: str) -> TaskState:
 
 async def show(target: Target, prefix: str, form: Form, *, report: bool) -> ExitCode:
     """Show one task as it is now."""
+    check_place(form.output)
     view = TaskView()
     async with connect(target) as connection:
         view.task = await found(connection, prefix)
-    if form.as_json:
+    if form.format and form.output is None:
+        deliver(document(view, form.format), None)
+    elif form.as_json:
         say_json(view.as_json())
     elif report:
         _say_report(view, form)
     else:
         _say_task(view)
+    write(view, form)
     return ExitCode.OK
 
 
@@ -103,6 +108,7 @@ def _say_task(view: TaskView) -> None:
 
 async def watch(target: Target, prefix: str, form: Form) -> ExitCode:
     """Stay with a task until it is settled."""
+    check_place(form.output)
     view = await watched(target, lambda connection: found(connection, prefix), "left; the task goes on")
     return print_result(view, form)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from a2a.types.a2a_pb2 import SendMessageRequest, StreamResponse
@@ -16,7 +17,9 @@ from rich.text import Text
 from coordinator.cli.client import Connection, Target, connect
 from coordinator.cli.exits import ExitCode, Stop
 from coordinator.cli.follow import attached, follow, sending
+from coordinator.cli.formats import deliver, document
 from coordinator.cli.live import display
+from coordinator.cli.options import Format
 from coordinator.cli.report import report_lines, report_of, run_lines, without_report
 from coordinator.cli.tables import artifact_lines, state_words
 from coordinator.cli.terminal import note, printable, printable_lines, say, say_json
@@ -32,6 +35,8 @@ class Form:
 
     as_json: bool = False
     top: int | None = 20  #: findings of a report, lines of other data; None: all
+    format: Format | None = None  #: write the result as a document of this form
+    output: Path | None = None  #: … to this file; None: to standard output, in the place of everything else
 
 
 async def carried_out(target: Target, request: SendMessageRequest) -> TaskView:
@@ -95,10 +100,36 @@ async def _cancel(connection: Connection, view: TaskView) -> None:
 
 
 def print_result(view: TaskView, form: Form) -> ExitCode:
-    """Print what came out, and return what it means for a script."""
+    """Print what came out, and return what it means for a script. Raises `Stop` when it has not the form asked for."""
+    without = view.exit_code or ExitCode.USAGE
+    if form.format and form.output is None:
+        _note_account(view)
+        deliver(document(view, form.format, without), None)
+        return view.exit_code
     if form.as_json:
         say_json(view.as_json())
-        return view.exit_code
+    else:
+        _print_all(view, form)
+    write(view, form, without)
+    return view.exit_code
+
+
+def write(view: TaskView, form: Form, without: ExitCode = ExitCode.USAGE) -> None:
+    """Write the result to the file the user named, if any. Raises `Stop` with *without* when it has not that form."""
+    if form.format and form.output:
+        deliver(document(view, form.format, without), form.output)
+        note(Text(f"written to {form.output}"))
+
+
+def _note_account(view: TaskView) -> None:
+    """Tell how it went beside standard output, which is the document's alone."""
+    if view.reply is None:
+        _print_words(view)
+    if view.run:
+        note(run_lines(view.run))
+
+
+def _print_all(view: TaskView, form: Form) -> None:
     _print_words(view)
     report = report_of(view.artifacts)
     if report:
@@ -108,7 +139,6 @@ def print_result(view: TaskView, form: Form) -> ExitCode:
         say(artifact_lines(others, form.top))
     if view.run:
         say(run_lines(view.run))
-    return view.exit_code
 
 
 def _print_words(view: TaskView) -> None:

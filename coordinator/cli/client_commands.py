@@ -16,11 +16,14 @@ import typer
 
 from coordinator.cli.options import (
     AllOption,
+    FormatOption,
     IdArgument,
     JsonOption,
+    OutputOption,
     ServerOption,
     TokenOption,
     TopOption,
+    form,
     target,
 )
 
@@ -49,6 +52,8 @@ def review(
     top: TopOption = 20,
     show_all: AllOption = False,
     save: Annotated[Path | None, typer.Option("--save", metavar="FILE", help="Write the report there as JSON.")] = None,
+    written_as: FormatOption = None,
+    output: OutputOption = None,
     as_json: JsonOption = False,
     server: ServerOption = None,
     token: TokenOption = None,
@@ -60,15 +65,17 @@ def review(
     with votes, and with the source of every finding. Ctrl-C cancels the task; with --detach it goes on.
 
     Ends with 0 when complete, 3 when some reviewers are missing, 4 when it failed or was canceled,
-    5 when it needs an answer, 2 for wrong usage or when no coordinator answers, 130 after Ctrl-C.
+    5 when it needs an answer, 2 for wrong usage or when no coordinator answers, 130 after Ctrl-C;
+    the same with --format, which writes the report for other programs.
     """
     from coordinator.cli import requesting
-    from coordinator.cli.carry import Form
     from coordinator.cli.message import Parameters, checked_duration
     from coordinator.cli.running import run
 
     parameters = Parameters(plan, checked_duration(deadline), checked_duration(branch_timeout), concurrency)
-    order = requesting.Order((), parameters, Form(as_json, None if show_all else top), detach, save)
+    leaves = "--dry-run" if dry_run else "--detach" if detach else None
+    shape = form(as_json=as_json, top=None if show_all else top, written_as=written_as, output=output, leaves=leaves)
+    order = requesting.Order((), parameters, shape, detach, save)
     run(requesting.review(target(context, server, token), paths, order, dry_run=dry_run))
 
 
@@ -83,6 +90,8 @@ def send(
     detach: DetachOption = False,
     top: TopOption = 20,
     show_all: AllOption = False,
+    written_as: FormatOption = None,
+    output: OutputOption = None,
     as_json: JsonOption = False,
     server: ServerOption = None,
     token: TokenOption = None,
@@ -92,13 +101,14 @@ def send(
     Ends like `review`.
     """
     from coordinator.cli import requesting
-    from coordinator.cli.carry import Form
     from coordinator.cli.message import Parameters, message_parts
     from coordinator.cli.running import run
 
+    leaves = "--detach" if detach else None
+    shape = form(as_json=as_json, top=None if show_all else top, written_as=written_as, output=output, leaves=leaves)
     words = sys.stdin.read() if text == "-" else text
     parts = message_parts(words, file or [], data)
-    order = requesting.Order(parts, Parameters(plan), Form(as_json, None if show_all else top), detach)
+    order = requesting.Order(parts, Parameters(plan), shape, detach)
     run(requesting.carry(target(context, server, token), order))
 
 
@@ -148,6 +158,8 @@ def show(
     report: Annotated[bool, typer.Option("--report", help="Print the report instead.")] = False,
     top: TopOption = 20,
     show_all: AllOption = False,
+    written_as: FormatOption = None,
+    output: OutputOption = None,
     as_json: JsonOption = False,
     server: ServerOption = None,
     token: TokenOption = None,
@@ -157,11 +169,10 @@ def show(
     Ends with 0 whatever the task's state is; `watch` tells it by the exit code.
     """
     from coordinator.cli import asking
-    from coordinator.cli.carry import Form
     from coordinator.cli.running import run
 
-    form = Form(as_json, None if show_all else top)
-    run(asking.show(target(context, server, token), task, form, report=report))
+    shape = form(as_json=as_json, top=None if show_all else top, written_as=written_as, output=output)
+    run(asking.show(target(context, server, token), task, shape, report=report))
 
 
 def watch(
@@ -169,6 +180,8 @@ def watch(
     task: IdArgument,
     top: TopOption = 20,
     show_all: AllOption = False,
+    written_as: FormatOption = None,
+    output: OutputOption = None,
     as_json: JsonOption = False,
     server: ServerOption = None,
     token: TokenOption = None,
@@ -178,10 +191,10 @@ def watch(
     Ends like `review`.
     """
     from coordinator.cli import asking
-    from coordinator.cli.carry import Form
     from coordinator.cli.running import run
 
-    run(asking.watch(target(context, server, token), task, Form(as_json, None if show_all else top)))
+    shape = form(as_json=as_json, top=None if show_all else top, written_as=written_as, output=output)
+    run(asking.watch(target(context, server, token), task, shape))
 
 
 def cancel(

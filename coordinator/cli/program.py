@@ -120,6 +120,7 @@ def _add_requests(app: typer.Typer) -> None:
             "coordinator review src tests/test_one.py --deadline 60s --top 5",
             "coordinator review . --dry-run",
             "coordinator review . --json --save report.json",
+            "coordinator review . --format sarif --output report.sarif",
             "coordinator review . --detach",
         ),
     )(client_commands.review)
@@ -142,9 +143,12 @@ def _add_questions(app: typer.Typer) -> None:
     app.command(
         rich_help_panel=panel, epilog=examples("coordinator tasks", "coordinator tasks --state failed --limit 5")
     )(client_commands.tasks)
-    app.command(rich_help_panel=panel, epilog=examples("coordinator show 3f2a", "coordinator show 3f2a --report"))(
-        client_commands.show
-    )
+    app.command(
+        rich_help_panel=panel,
+        epilog=examples(
+            "coordinator show 3f2a", "coordinator show 3f2a --report", "coordinator show 3f2a --format markdown"
+        ),
+    )(client_commands.show)
     app.command(rich_help_panel=panel, epilog=examples("coordinator watch 3f2a"))(client_commands.watch)
     app.command(rich_help_panel=panel, epilog=examples("coordinator cancel 3f2a"))(client_commands.cancel)
 

@@ -70,6 +70,11 @@ def report_lines(report: Report, top: int | None = None) -> Group:
 
 
 def _headline(report: Report) -> Text:
+    return Text.assemble((plural(len(report.items), "finding"), "bold"), f" ({summary_words(report)})")
+
+
+def summary_words(report: Report) -> str:
+    """Return what became of the findings as they came in: `43 received, 10 joined with another`."""
     summary, dropped = report.summary, report.summary.get("dropped", {})
     notes = [f"{summary.get('received', len(report.items))} received"]
     if joined := summary.get("duplicates"):
@@ -78,7 +83,7 @@ def _headline(report: Report) -> Text:
         notes.append(f"{low} left out for low confidence")
     if few := dropped.get("min_votes"):
         notes.append(f"{few} left out for too few votes")
-    return Text.assemble((plural(len(report.items), "finding"), "bold"), f" ({', '.join(notes)})")
+    return ", ".join(notes)
 
 
 def _item_lines(item: Json) -> Iterator[RenderableType]:
@@ -93,10 +98,11 @@ def _item_lines(item: Json) -> Iterator[RenderableType]:
         (f"{plural(item.get('votes', 0), 'vote')}, confidence {item.get('confidence', '?')}", "dim"),
     )
     yield Padding(Text(printable(item.get("message", ""))), (0, 0, 0, 6), expand=False)
-    yield Padding(Text(_provenance(item), style="dim"), (0, 0, 0, 6), expand=False)
+    yield Padding(Text(provenance(item), style="dim"), (0, 0, 0, 6), expand=False)
 
 
-def _provenance(item: Json) -> str:
+def provenance(item: Json) -> str:
+    """Return who said it, by which rule of which tool."""
     return " · ".join(dict.fromkeys(_source(source) for source in item.get("sources", [])))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +11,11 @@ from rich.text import Text
 
 from coordinator.cli.carry import Form, carried_out, handed_over, print_result
 from coordinator.cli.client import Target, connect
-from coordinator.cli.exits import ExitCode, Stop
+from coordinator.cli.exits import ExitCode
+from coordinator.cli.formats import check_place, deliver, document
 from coordinator.cli.message import Parameters, request, source_parts
+from coordinator.cli.options import Format
 from coordinator.cli.pack import Packed, pack
-from coordinator.cli.report import report_of
 from coordinator.cli.tables import branches_table
 from coordinator.cli.terminal import note, plural, printable, say, say_json, size
 from coordinator.cli.view import TaskView
@@ -43,15 +43,15 @@ async def review(target: Target, paths: Sequence[Path], order: Order, *, dry_run
 
 async def carry(target: Target, order: Order) -> ExitCode:
     """Send the message, and stay with its task unless detached."""
-    _check_place(order.save)
+    check_place(order.save)
+    check_place(order.form.output)
     message = request(order.parts, order.parameters, detach=order.detach)
     if order.detach:
         return _print_handed_over(await handed_over(target, message), order.form)
     view = await carried_out(target, message)
-    code = print_result(view, order.form)
     if order.save:
         save(order.save, view)
-    return code
+    return print_result(view, order.form)
 
 
 def _print_handed_over(view: TaskView, form: Form) -> ExitCode:
@@ -78,18 +78,7 @@ def _bytes(files: Sequence[Packed]) -> int:
     return sum(len(file.content) for file in files)
 
 
-def _check_place(path: Path | None) -> None:
-    """Raise `Stop` before anything is sent if the result could not be kept."""
-    if path and (path.is_dir() or not path.absolute().parent.is_dir()):
-        raise Stop(f"{path} cannot be written: it is a folder, or its folder does not exist")
-
-
 def save(path: Path, view: TaskView) -> None:
     """Write the report, or the artifacts where there is no report."""
-    report = report_of(view.artifacts)
-    document = report.as_json() if report else {"artifacts": view.artifacts}
-    try:
-        path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise Stop(f"{path} cannot be written: {error.strerror}") from error
+    deliver(document(view, Format.JSON), path)
     note(Text(f"written to {path}"))

@@ -9,6 +9,7 @@ from a2a.types import a2a_pb2 as a2a
 from coordinator import __version__
 from coordinator.config import Settings
 from coordinator.core.extension import URI
+from coordinator.core.sarif import MEDIA_TYPE as SARIF
 from coordinator.planning import PlanFile
 from coordinator.wire import struct_out
 
@@ -102,5 +103,9 @@ def _skill(plan: PlanFile) -> a2a.AgentSkill:
         description=plan.description,
         tags=plan.tags or ("fan-out",),
         input_modes=plan.input_modes,
-        output_modes=OUTPUT_MODES,
+        output_modes=[*OUTPUT_MODES, *([SARIF] if _answers_with_findings(plan) else [])],
     )
+
+
+def _answers_with_findings(plan: PlanFile) -> bool:
+    return plan.stages[plan.answering_stage].merge.strategy == "findings"

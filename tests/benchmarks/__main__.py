@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from coordinator.app import uvloop_runner
-from tests.benchmarks import fanout, idle, journal, merge
+from tests.benchmarks import fanout, idle, journal, merge, quality
 from tests.benchmarks.report import Figure, as_json, as_table
 
 BENCHMARKS = {
@@ -18,6 +18,7 @@ BENCHMARKS = {
     "journal": journal.run,
     "merge": merge.run,
     "idle": idle.run,
+    "quality": quality.run,
 }
 
 

@@ -49,6 +49,17 @@ stages:
     expect: findings
     merge: findings
 """,
+    "glance": """\
+name: glance
+description: One reviewer of two is enough.
+stages:
+  review:
+    fan_out:
+      to: {agents: [ada, bob]}
+    barrier: {need: 1}
+    expect: findings
+    merge: findings
+""",
     "table": """\
 name: table
 description: One document that holds each answer under its agent's name.
