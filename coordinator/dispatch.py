@@ -15,14 +15,13 @@ from coordinator.core.events import (
     CancelResult,
     CancelSettled,
     ExpansionFailed,
-    Merged,
     MergeFailed,
     StageExpanded,
 )
-from coordinator.core.merging import STRATEGIES, Contribution, Merging, Source, Strategy, usage_summary
-from coordinator.core.model import Artifact, MergeSpec, Outcome, PartRef, Payload, Stage, SubTask
+from coordinator.core.model import PartRef, Payload, Stage, SubTask
 from coordinator.errors import RequestRefused
 from coordinator.journal import Journal
+from coordinator.merges import merge, parts_of
 from coordinator.outbound import AgentCalls, Attempt, Fact, RunTimes, cancel_remote, look, pursue
 from coordinator.planning import Draft, expand
 from coordinator.wire import Bodies, WirePart, content_in, content_out, part_out, parts_in, parts_out
@@ -134,15 +133,14 @@ class Dispatch:
         self.emit(Fact(StageExpanded(at=self.now(), stage=command.stage.name, sub_tasks=sub_tasks), payloads))
 
     async def _merge(self, command: Merge) -> None:
-        digests = {ref.digest for outcome in command.outcomes for ref in _refs(outcome)}
-        bodies = await self.journal.payloads(digests)
+        bodies = await self.journal.payloads({ref.digest for ref in parts_of(command)})
         try:
-            merged, payloads = await asyncio.to_thread(merge, command, bodies, self.now())
+            event, payloads = await asyncio.to_thread(merge, command, bodies, self.now())
         except ValueError as error:
-            event = MergeFailed(at=self.now(), stage=command.stage, reason=str(error), is_late=command.is_late)
-            self.emit(Fact(event))
+            failed = MergeFailed(at=self.now(), stage=command.stage, reason=str(error), is_late=command.is_late)
+            self.emit(Fact(failed))
             return
-        self.emit(Fact(merged, payloads))
+        self.emit(Fact(event, payloads))
 
 
 def expanded(command: Expand, bodies: Bodies, times: RunTimes) -> tuple[tuple[SubTask, ...], tuple[Payload, ...]]:
@@ -167,42 +165,3 @@ def sub_tasks_of(
         timeout_s = times.timeout_s(draft.agent.name, rule) if rule else None
         sub_tasks.append(SubTask(draft.id, draft.agent, own, draft.others, draft.after, timeout_s))
     return tuple(sub_tasks), payloads
-
-
-def merge(command: Merge, bodies: Bodies, at: float) -> tuple[Merged, tuple[Payload, ...]]:
-    """Run the stage's strategy over the outcomes. Costly: call it off the loop. Raises `ValueError`."""
-    contributions = [part for outcome in command.outcomes for part in _contributions(outcome, bodies)]
-    merging = _strategy(command.spec)(contributions)
-    if not isinstance(merging, Merging):  # the loader of plans lets no such option pass
-        raise ValueError(f"merge.strategy: {command.spec.strategy} has to ask somebody first, which is not possible")
-    refs, payloads = parts_in(content_out(part) for part in merging.artifact.parts)
-    artifact = Artifact(
-        artifact_id=f"{command.stage}/{'late' if command.is_late else 'merged'}",
-        name=merging.artifact.name,
-        description=merging.artifact.description,
-        parts=refs,
-    )
-    summary = {**merging.summary, **usage_summary(command.outcomes)}
-    merged = Merged(at=at, stage=command.stage, artifacts=(artifact,), summary=summary, is_late=command.is_late)
-    return merged, payloads
-
-
-def _strategy(spec: MergeSpec) -> Strategy:
-    return STRATEGIES[spec.strategy](**spec.options)
-
-
-def _contributions(outcome: Outcome, bodies: Bodies) -> Iterable[Contribution]:
-    task_id = outcome.remote.task_id if outcome.remote else ""
-    for artifact in outcome.artifacts:
-        parts = tuple(content_in(part_out(bodies[ref.digest])) for ref in artifact.parts)
-        yield Contribution(Source(outcome.agent, outcome.branch, task_id, artifact.artifact_id), parts)
-    if not outcome.artifacts and outcome.message:
-        parts = tuple(content_in(part_out(bodies[ref.digest])) for ref in outcome.message.parts)
-        yield Contribution(Source(outcome.agent, outcome.branch, task_id, ""), parts)
-
-
-def _refs(outcome: Outcome) -> Iterable[PartRef]:
-    for artifact in outcome.artifacts:
-        yield from artifact.parts
-    if outcome.message:
-        yield from outcome.message.parts

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from coordinator.core import events as ev
 from coordinator.core.branch import Branch
 from coordinator.core.branching import ABORT, AGENT, RETRY, SKIP, TAKE, Answer, Branching
+from coordinator.core.commands import MergeAnswer
 from coordinator.core.passing import passed_id, unchanged
+from coordinator.core.progression import Progression
 from coordinator.core.questions import Problem, Question, Questions, Reception, Reply, Why, choice_in
 from coordinator.core.scheduling import StageRun
 
@@ -37,6 +39,7 @@ class Answering:
         accepted: ev.TaskAccepted,
         stages: Mapping[str, StageRun],
         branching: Branching,
+        progression: Progression,
         questions: Questions,
     ) -> None:
         self.receptions: dict[str, Reception] = {}  #: by receipt
@@ -45,6 +48,7 @@ class Answering:
         self._accepted = accepted
         self._stages = stages
         self._branching = branching
+        self._progression = progression
         self._questions = questions
         self._held: dict[str, list[tuple[Question, Reply]]] = {}
         self._underway: dict[str, str] = {}  #: id of a message passed through to its receipt
@@ -106,12 +110,25 @@ class Answering:
         if question.kind == "failure" and not question.inquiry.key:
             self._decide(question, reply, heard, at)
             return
+        if question.is_about_a_merge:
+            self._rule(question, reply, heard)
+            return
         inquiry = question.inquiry
         if inquiry.choices and inquiry.key == "" and not choice_in(reply, inquiry.choices):
             heard.problems.append(_choose_one_of(question))
             return
         heard.used += 1
         heard.downward.setdefault(question.branch, []).append((question, reply))
+
+    def _rule(self, question: Question, reply: Reply, heard: _Heard) -> None:
+        """Let the merge that asks go on: with a choice, or with data that says more than the choices do."""
+        choice = choice_in(reply, question.inquiry.choices)
+        if not choice and reply.text.strip():
+            heard.problems.append(_choose_one_of(question))
+            return
+        heard.used += 1
+        self._close(question, "answered")
+        self._progression.resume_merge(self._stages[question.branch], MergeAnswer(parts=reply.parts, choice=choice))
 
     def _decide(self, question: Question, reply: Reply, heard: _Heard, at: float) -> None:
         choice = choice_in(reply, question.inquiry.choices)
@@ -128,8 +145,14 @@ class Answering:
 
     def _default(self, question: Question, at: float) -> None:
         self._close(question, "by default")
-        run, branch = self._find(question)
         waited = f"question {question.number} was not answered in time: {question.inquiry.text}"
+        if question.is_about_a_merge and question.then != ABORT:
+            self._progression.resume_merge(self._stages[question.branch], MergeAnswer(failure=waited))
+            return
+        if question.is_about_a_merge:
+            self.abort_reason = f"Given up: {waited}."
+            return
+        run, branch = self._find(question)
         self._give_way(run, branch, question.then, waited, at)
 
     def _give_way(self, run: StageRun, branch: Branch, choice: str, words: str, at: float) -> None:

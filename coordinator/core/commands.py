@@ -113,14 +113,25 @@ class Expand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MergeAnswer:
+    """What came of a merge's own question or sub-task; `failure` says why nothing did."""
+
+    parts: tuple[PartRef, ...] = ()
+    choice: str = ""  #: the choice an answer named
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
-    """Join outcomes of a stage. Closed by Merged or MergeFailed."""
+    """Join outcomes of a stage. Closed by Merged, MergeDelegated, MergeQuestioned or MergeFailed."""
 
     id: str
     stage: str
     spec: MergeSpec
     outcomes: tuple[Outcome, ...]
     is_late: bool = False
+    assistants: tuple[AgentRef, ...] = ()  #: agents the strategy may ask
+    answer: MergeAnswer | None = None  #: of whom it asked
 
 
 Command = Send | Follow | Look | Cancel | Expand | Merge

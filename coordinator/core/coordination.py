@@ -50,7 +50,7 @@ class Coordination:
         self._questions = Questions(accepted.plan.unanswered)
         self._branching = Branching(accepted, self._questions, self._issue, self._close)
         self._progression = Progression(accepted, self.stages, self._branching, self._issue, self._close)
-        self._answering = Answering(accepted, self.stages, self._branching, self._questions)
+        self._answering = Answering(accepted, self.stages, self._branching, self._progression, self._questions)
         self._asking = Asking(accepted.plan.ask, self._questions)
 
     @classmethod
@@ -133,7 +133,7 @@ class Coordination:
 
     def tally(self) -> Tally:
         """Count the branches of all stages."""
-        tallies = [stage.tally() for stage in self.stages.values()]
+        tallies = [stage.tally() for stage in self.stages.values() if not stage.stage.merges_for]
         return Tally(
             total=sum(tally.total for tally in tallies),
             succeeded=sum(tally.succeeded for tally in tallies),
@@ -323,6 +323,17 @@ class Coordination:
                 self.artifacts = run.artifacts
 
     @_on.register
+    def _on_merge_delegated(self, event: ev.MergeDelegated) -> None:
+        if self._close(merge_id(event.stage, is_late=event.is_late)):
+            run = self._progression.delegate_merge(self.stages[event.stage], event.sub_task, self.accepted.task_id)
+            self.stages[run.stage.name] = run
+
+    @_on.register
+    def _on_merge_questioned(self, event: ev.MergeQuestioned) -> None:
+        if self._close(merge_id(event.stage, is_late=event.is_late)):
+            self._questions.ask(event.stage, "", event.inquiry, event.at)
+
+    @_on.register
     def _on_merge_failed(self, event: ev.MergeFailed) -> None:
         if self._close(merge_id(event.stage, is_late=event.is_late)):
             reason = f"merging the results of stage {event.stage} failed: {event.reason}"
@@ -368,9 +379,10 @@ class Coordination:
         self._finish(state, verdict, reason, at)
 
     def _complete(self, at: float) -> None:
-        reason = reasons.completed(self.branches())
+        planned = [branch for branch in self.branches() if not branch.stage.merges_for]
+        reason = reasons.completed(planned)
         verdict = Verdict.COMPLETE
-        if reasons.missing(self.branches()):
+        if reasons.missing(planned):
             verdict = Verdict.PARTIAL
             self.artifacts = tuple(_labelled(artifact, reason) for artifact in self.artifacts)
         self._finish(TaskState.COMPLETED, verdict, reason, at)

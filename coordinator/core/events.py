@@ -207,6 +207,24 @@ class Merged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MergeDelegated(Event):
+    """The merge strategy wants another agent's work before it goes on."""
+
+    stage: str
+    sub_task: SubTask
+    is_late: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeQuestioned(Event):
+    """The merge strategy wants the client to decide before it goes on."""
+
+    stage: str
+    inquiry: Inquiry
+    is_late: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MergeFailed(Event):
     """The merge strategy could not do its work."""
 
@@ -239,6 +257,8 @@ EVENT_TYPES: dict[str, type[Event]] = {
         StageExpanded,
         ExpansionFailed,
         Merged,
+        MergeDelegated,
+        MergeQuestioned,
         MergeFailed,
     )
 }

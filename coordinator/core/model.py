@@ -273,6 +273,8 @@ class Stage:
     release: Release = Release.SETTLED
     need: Need = Need()
     merge: MergeSpec = MergeSpec()
+    assistants: tuple[AgentRef, ...] = ()  #: agents its merge may ask
+    merges_for: str = ""  #: the stage whose merge has asked for this one, which is in no plan
     expect: str = ""  #: name of the schema every data part of an answer has to fit; empty: anything
     stragglers: Stragglers = Stragglers.CANCEL
     fallback: int = 0  #: how many other agents may take a sub-task over when its own has failed for good

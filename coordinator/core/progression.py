@@ -7,14 +7,25 @@ The decisions of one coordination between two facts. What becomes of a single br
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from coordinator.core import events as ev
 from coordinator.core import reasons
 from coordinator.core.barrier import Decision
 from coordinator.core.branch import Branch
 from coordinator.core.branching import Branching
-from coordinator.core.commands import Command, Expand, Merge
-from coordinator.core.model import MESSAGE, Exhausted, FailureKind, PartRef, Stragglers, SubTask
+from coordinator.core.commands import Command, Expand, Merge, MergeAnswer
+from coordinator.core.model import (
+    MESSAGE,
+    Exhausted,
+    FailureKind,
+    Limits,
+    Need,
+    PartRef,
+    Stage,
+    Stragglers,
+    SubTask,
+)
 from coordinator.core.scheduling import Phase, StageRun
 from coordinator.core.states import BranchState, Trigger
 
@@ -59,7 +70,7 @@ class Progression:
 
     def advance(self, at: float) -> str:
         """Bring every stage as far as it goes now; return why the task fails, or an empty string."""
-        for run in self._stages.values():
+        for run in list(self._stages.values()):
             if run.phase is Phase.WAITING and all(
                 self._stages[name].phase is Phase.DONE for name in run.stage.draws_on
             ):
@@ -81,6 +92,24 @@ class Progression:
     def merged(self, run: StageRun) -> None:
         """Go on after a merge, first to the stragglers the plan lets continue."""
         run.phase = Phase.TRAILING
+
+    def delegate_merge(self, run: StageRun, sub_task: SubTask, task_id: str) -> StageRun:
+        """Return a stage of its own for what the merge of *run* wants done; it cannot fail, only bring nothing."""
+        stage = Stage(
+            name=f"{run.stage.name}.{'late' if run.merging and run.merging.is_late else 'merge'}",
+            sub_tasks=(sub_task,),
+            with_message=False,
+            limits=Limits(branch_timeout_s=run.stage.limits.branch_timeout_s),
+            retry=run.stage.retry,
+            need=Need("count", 0),
+            merges_for=run.stage.name,
+        )
+        return StageRun(stage, task_id)
+
+    def resume_merge(self, run: StageRun, answer: MergeAnswer) -> None:
+        """Let the strategy of *run* go on with what it has asked for."""
+        if run.merging is not None:
+            self._issue(replace(run.merging, answer=answer))
 
     def drop_everything(self, at: float) -> None:
         """Settle whatever is open in any stage; its remote tasks are canceled."""
@@ -128,7 +157,10 @@ class Progression:
     def _release(self, run: StageRun, at: float) -> None:
         if run.stage.stragglers is Stragglers.CANCEL:
             self._drop_unsettled(run, at)
-        if run.stage.passes_through:
+        if run.stage.merges_for:
+            run.phase = Phase.DONE
+            self.resume_merge(self._stages[run.stage.merges_for], _help_of(run))
+        elif run.stage.passes_through:
             run.phase = Phase.DONE
         else:
             self._merge(run, is_late=False)
@@ -146,15 +178,15 @@ class Progression:
         fresh = [branch for branch in run.branches.values() if _has_result(branch) and branch.key not in run.merged]
         run.phase, run.is_taken = Phase.MERGING, False
         run.merged |= {branch.key for branch in fresh}
-        self._issue(
-            Merge(
-                id=f"late:{run.stage.name}" if is_late else f"merge:{run.stage.name}",
-                stage=run.stage.name,
-                spec=run.stage.merge,
-                outcomes=tuple(branch.outcome() for branch in fresh),
-                is_late=is_late,
-            )
+        run.merging = Merge(
+            id=f"late:{run.stage.name}" if is_late else f"merge:{run.stage.name}",
+            stage=run.stage.name,
+            spec=run.stage.merge,
+            outcomes=tuple(branch.outcome() for branch in fresh),
+            is_late=is_late,
+            assistants=run.stage.assistants,
         )
+        self._issue(run.merging)
 
     def _merged_parts(self, stage: str) -> tuple[PartRef, ...]:
         artifacts = self._stages[stage].artifacts if stage in self._stages else ()
@@ -180,6 +212,15 @@ class Progression:
 
 
 LIVE = frozenset({Phase.RUNNING, Phase.TRAILING})
+
+
+def _help_of(run: StageRun) -> MergeAnswer:
+    """Return what the one branch of *run* has brought to a merge."""
+    (branch,) = run.branches.values()
+    if not _has_result(branch):
+        failure = branch.failure.message if branch.failure else str(branch.state)
+        return MergeAnswer(failure=f"{branch.agent.name}: {failure}")
+    return MergeAnswer(parts=tuple(ref for kept in branch.kept() for ref in kept.parts))
 
 
 def _has_result(branch: Branch) -> bool:

@@ -74,6 +74,11 @@ class Question:
         """Return what it is about."""
         return self.inquiry.kind
 
+    @property
+    def is_about_a_merge(self) -> bool:
+        """Whether a stage's merge asks it, and no branch."""
+        return "/" not in self.branch
+
     def frozen(self) -> Question:
         """Return a copy that later facts do not change."""
         return Question(

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from coordinator.core.barrier import BARRIERS, Decision, Tally
 from coordinator.core.branch import Branch
+from coordinator.core.commands import Merge
 from coordinator.core.model import Artifact, Metadata, PartRef, Release, Stage, SubTask
 from coordinator.core.states import BranchState, Trigger
 
@@ -41,6 +42,7 @@ class StageRun:
         self.deadline: float | None = None
         self.artifacts: tuple[Artifact, ...] = ()
         self.summary: Metadata = {}
+        self.merging: Merge | None = None  #: what was asked of the strategy last
         self.is_taken = False  #: the client takes what there is
         self.merged: frozenset[str] = frozenset()  #: keys of the branches whose outcomes are in the artifact
         self._task_id = task_id

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, TypeAdapter, ValidationError, WithJsonSchema
 
 from coordinator.core.durations import seconds
-from coordinator.core.merging import NOT_YET, STRATEGIES, asks
+from coordinator.core.merging import STRATEGIES
 from coordinator.core.model import MergeSpec, Need
 
 _WRITTEN = r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d)?\s*$"
@@ -73,15 +73,11 @@ def _merge(value: Any) -> Any:
         raise ValueError("merge is a strategy name, or a mapping with strategy and its options")
     options = {str(key): option for key, option in value.items() if key != "strategy"}
     name = str(value.get("strategy", MergeSpec().strategy))
-    if name in NOT_YET:
-        raise ValueError(f"strategy: {name} asks an agent of its own, which a merge cannot do yet; use a later stage")
     if name not in STRATEGIES:
         raise ValueError(f"there is no strategy {name!r}; there are: {', '.join(STRATEGIES)}")
     unknown = set(options) - {option.name for option in fields(STRATEGIES[name])}
     if unknown:
         raise ValueError(f"{name} has no option {', '.join(sorted(unknown))}")
-    if asks(options.get("conflicts", "")):
-        raise ValueError("conflicts: a merge cannot ask anybody yet; use worst, majority, highest_confidence or flag")
     return MergeSpec(name, _checked(name, options))
 
 
@@ -111,10 +107,14 @@ def _written(name: str) -> dict[str, Any]:
     }
 
 
+def _needs_no_options(name: str) -> bool:
+    return not TypeAdapter(STRATEGIES[name]).json_schema().get("required")
+
+
 Merge = Annotated[
     MergeSpec,
     BeforeValidator(_merge),
-    WithJsonSchema({"anyOf": [{"enum": list(STRATEGIES)}, *map(_written, STRATEGIES)]}),
+    WithJsonSchema({"anyOf": [{"enum": list(filter(_needs_no_options, STRATEGIES))}, *map(_written, STRATEGIES)]}),
 ]
 """A strategy, written as its name, or as a mapping of `strategy` and its options."""
 
@@ -124,9 +124,17 @@ def check_agents(merge: MergeSpec, agents: tuple[str, ...] | None) -> None:
     conflicts = merge.options.get("conflicts")
     named = {
         "output_keys": list(merge.options.get("output_keys", ())),
-        "conflicts.trust": [conflicts["trust"]] if isinstance(conflicts, Mapping) else [],
+        "conflicts.trust": [conflicts["trust"]] if isinstance(conflicts, Mapping) and "trust" in conflicts else [],
     }
     for option, names in named.items():
         for name in names:
             if agents and name not in agents:
                 raise ValueError(f"merge.{option} names {name}, which is none of fan_out.to.agents")
+
+
+def assistants_of(merge: MergeSpec) -> tuple[str, ...]:
+    """Return the names of the agents a merge may ask."""
+    conflicts = merge.options.get("conflicts")
+    judge = conflicts.get("ask", "") if isinstance(conflicts, Mapping) else ""
+    writer = merge.options.get("agent", "")
+    return tuple(dict.fromkeys(filter(None, (judge, writer))))

@@ -10,6 +10,7 @@ from typing import TypeVar
 from coordinator.core.model import MESSAGE, AgentRef, Limits, Part, Plan, Stage
 from coordinator.errors import RequestRefused
 from coordinator.planning.expand import Draft, expand
+from coordinator.planning.fields import assistants_of
 from coordinator.planning.files import CLIENT, PlanFile, StageFile, To
 from coordinator.planning.graph import in_order
 from coordinator.planning.planned import PlannedTask
@@ -124,6 +125,7 @@ def _stage(
         need=barrier.need,
         stragglers=barrier.stragglers,
         merge=stage.merge,
+        assistants=_assistants(f"plan {plan.name}, stage {name}", stage, known),
         expect=stage.expect,
         passes_through=plan.passes_through,
         keep_message_id=fan_out.keep_message_id,
@@ -165,6 +167,12 @@ def _choose(where: str, to: To, known: Sequence[AgentCandidate]) -> tuple[tuple[
     able = _able(where, to, known)
     most = to.most or len(able)
     return tuple(able[:most]), tuple(able[most:])
+
+
+def _assistants(where: str, stage: StageFile, known: Sequence[AgentCandidate]) -> tuple[AgentRef, ...]:
+    """Return the agents its merge may ask."""
+    names = assistants_of(stage.merge)
+    return tuple(_able(where, To(agents=names), known)) if names else ()
 
 
 def _able(where: str, to: To, known: Sequence[AgentCandidate]) -> list[AgentRef]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from coordinator.core.commands import Merge
 from coordinator.core.merging import Contribution, Findings, Source
 from coordinator.core.model import Artifact, MergeSpec, Outcome, Part, Settled
-from coordinator.dispatch import merge
+from coordinator.merges import merge
 from coordinator.testing import answers
 from coordinator.wire import content_out, parts_in
 from tests.benchmarks.report import Figure, median_of

@@ -3,7 +3,7 @@
 import pytest
 
 from coordinator.core.extension import SOURCE
-from coordinator.core.merging import NOT_YET, Answer, Ask, Findings, Items, Merging, Question, Synthesize
+from coordinator.core.merging import Answer, Ask, Findings, Items, Merging, Question, Synthesize
 from coordinator.core.merging.asking import MOST_ASKED
 from tests.core.answering import FILE, answer, contents, data, text
 from tests.core.reviews import contribution, finding
@@ -180,7 +180,3 @@ def test_of_nothing_nobody_has_to_write():
 def test_a_synthesis_needs_a_writer():
     with pytest.raises(ValueError, match="agent"):
         Synthesize("")
-
-
-def test_what_the_coordinator_cannot_do_yet_is_known_by_name():
-    assert {"synthesize": Synthesize} == NOT_YET

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from coordinator.core.commands import Merge
 from coordinator.core.model import Artifact, MergeSpec
-from coordinator.dispatch import merge
+from coordinator.merges import merge
 from coordinator.wire import content_out, parts_in
 from tests.core.answering import FILE, LINK, data, text
 from tests.core.building import T0, Script
@@ -81,8 +81,7 @@ def test_the_usage_the_agents_report_is_part_of_what_is_journaled():
     assert merged.summary["parts"] == 3
 
 
-@pytest.mark.parametrize("conflicts", ["escalate", {"ask": "judge"}])
-def test_a_merge_that_has_to_ask_somebody_fails_with_its_reason(conflicts):
+def test_a_merge_that_asks_an_agent_nobody_knows_fails_with_its_reason():
     brought = {name: [data({"items": [{"id": 1, "severity": name}]})] for name in "ab"}
-    with pytest.raises(ValueError, match=r"merge\.strategy: items has to ask somebody first"):
-        merged_after(MergeSpec("items", {"conflicts": conflicts}), brought, "ab")
+    with pytest.raises(ValueError, match="items asks judge, whom nobody knows"):
+        merged_after(MergeSpec("items", {"conflicts": {"ask": "judge"}}), brought, "ab")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from coordinator import testing
+from coordinator.core.merging.synthesize import INSTRUCTION
 from coordinator.outbound.run_times import FEWEST
 from coordinator.planning import plan_schema
 from coordinator.testing import Behaviour, Fleet, Specialist, answers
@@ -578,6 +579,23 @@ ROWS = [
         seen=parts,
         expected=[{"rhymes": False, "sure": 2}],
         without=[{"rhymes": True, "sure": 1}],
+    ),
+    Row(
+        option="stages.*.merge.agent",
+        plan=plan(merge={"strategy": "synthesize", "agent": "eve"}),
+        instead={"strategy": "concat"},
+        staff=("ada", "bob", Specialist("eve", told("an essay"))),
+        seen=parts,
+        expected=["an essay"],
+        without=["done", "done"],
+    ),
+    Row(
+        option="stages.*.merge.instruction",
+        plan=plan(merge={"strategy": "synthesize", "agent": "eve", "instruction": "Rhyme."}),
+        staff=("ada", "bob", Specialist("eve", told("an essay"))),
+        seen=lambda seen: given(seen.fleet, "eve")[0][0],
+        expected="Rhyme.",
+        without=INSTRUCTION,
     ),
     Row(
         option="stages.*.merge.clash",

@@ -42,13 +42,10 @@ STRATEGIES: Mapping[str, type[Strategy]] = {
     "json": JsonMerge,
     "items": Items,
     "findings": Findings,
+    "synthesize": Synthesize,
 }
 
-NOT_YET: Mapping[str, type[Strategy]] = {"synthesize": Synthesize}
-"""Strategies that always ask somebody, for which the coordinator has no way yet."""
-
 __all__ = [
-    "NOT_YET",
     "STRATEGIES",
     "Answer",
     "Ask",

@@ -1,0 +1,97 @@
+"""Merges that ask: a writer, a judge, or the client, over sockets."""
+
+import pytest
+
+from coordinator import testing
+from coordinator.testing import Behaviour, Specialist, answers
+from tests.escalation.rig import ACTIVE, questions, reply, results, state, words
+from tests.planning.making import text
+from tests.policies.rig import coordinating, given, told
+
+VERDICTS = {"verdicts": {"1": "low"}}
+
+
+def one(**merge):
+    to = {"agents": ["ada", "bob"]}
+    stage = {"fan_out": {"to": to}, "merge": merge}
+    return {"name": "one", "description": "One stage.", "stages": {"work": stage}}
+
+
+def saying(name, severity):
+    found = {"items": [{"id": 1, "severity": severity, "confidence": 80, "text": "a hole"}]}
+    return Specialist(name, Behaviour(artifacts=({"artifactId": "a", "parts": [{"data": found}]},)))
+
+
+def judge(**behaviour):
+    decided = {"artifactId": "verdicts", "parts": [{"data": VERDICTS}]}
+    return Specialist("eve", Behaviour(**{"artifacts": (decided,)} | behaviour))
+
+
+CONTRARY = [saying("ada", "high"), saying("bob", "low")]
+
+
+async def test_a_further_agent_writes_from_what_the_others_answered(tmp_path):
+    staff = [Specialist("ada", told("one")), Specialist("bob", told("two")), Specialist("eve", told("one and two"))]
+    document = one(strategy="synthesize", agent="eve")
+    async with testing.fleet(staff) as fleet, coordinating(tmp_path, fleet, document) as it:
+        answer = await it.ask(text("write"))
+        assert answer.parts == ["one and two"]
+        assert given(fleet, "eve")[0][1:] == ["one", "two"]
+        assert answer.record["merge"]["written_by"] == "eve"
+        assert answer.record["tally"]["total"] == 2, "who writes is not one of the branches the plan counts"
+        assert answer.outcomes["work.merge/eve"] == "succeeded"
+
+
+async def test_when_nobody_writes_the_answer_is_the_material(tmp_path):
+    failing = Specialist("eve", Behaviour(end="failed", end_text="no ink"))
+    staff = [Specialist("ada", told("one")), Specialist("bob", told("two")), failing]
+    document = one(strategy="synthesize", agent="eve")
+    async with testing.fleet(staff) as fleet, coordinating(tmp_path, fleet, document) as it:
+        answer = await it.ask(text("write"))
+        assert (answer.state, answer.parts) == ("COMPLETED", ["one", "two"])
+        assert "no ink" in answer.task.artifacts[0].description
+        assert answer.record["verdict"] == "complete"
+
+
+async def test_an_agent_that_is_asked_settles_contradictions(tmp_path):
+    document = one(strategy="items", conflicts={"ask": "eve"})
+    async with testing.fleet([*CONTRARY, judge()]) as fleet, coordinating(tmp_path, fleet, document) as it:
+        answer = await it.ask(text("look"))
+        (item,) = answer.parts[0]["items"]
+        assert item["item"]["severity"] == "low"
+        assert item["conflicts"][0]["by"] == "ask eve"
+        assert fleet["eve"].counts.sends == 1
+
+
+@pytest.mark.parametrize(("choice", "severity"), [("trust bob", "low"), ("highest_confidence", "high")])
+async def test_the_client_settles_contradictions(tmp_path, choice, severity):
+    async with (
+        testing.fleet(CONTRARY) as fleet,
+        coordinating(tmp_path, fleet, one(strategy="items", conflicts="escalate")) as it,
+    ):
+        task = await it.caller.send(headers=ACTIVE)
+        (question,) = questions(task).values()
+        assert (question["kind"], question["branch"]) == ("conflict", "work")
+        assert "severity: high (ada) or low (bob)" in words(task)
+        unclear = await it.caller.send(reply(task, "bob is right"))
+        assert "takes one of: majority, highest_confidence, flag, trust ada, trust bob" in words(unclear)
+        done = await it.caller.send(reply(unclear, choice))
+        assert state(done) == "COMPLETED"
+        assert results(done)[0]["items"][0]["item"]["severity"] == severity
+
+
+async def test_contradictions_nobody_settles_are_flagged(tmp_path):
+    document = one(strategy="items", conflicts="escalate") | {"unanswered": {"after": "100ms", "then": "take"}}
+    async with testing.fleet(CONTRARY) as fleet, coordinating(tmp_path, fleet, document) as it:
+        answer = await it.ask(text("look"), to_the_end=True)
+        assert answer.state == "COMPLETED"
+        assert answer.parts[0]["items"][0]["conflicts"][0]["by"] == "flag"
+
+
+async def test_a_plan_whose_writer_nobody_knows_is_refused_before_anything_is_sent(tmp_path):
+    document = one(strategy="synthesize", agent="nobody")
+    async with testing.fleet(CONTRARY) as fleet, coordinating(tmp_path, fleet, document) as it:
+        answer = await it.ask(text("write"))
+        assert "no agent is named nobody" in answer.refusal
+        assert not fleet.counts.sends
+        assert answers.text("x")
