@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from coordinator.core.commands import Merge, MergeAnswer
-from coordinator.core.events import Event, Merged, MergeDelegated, MergeQuestioned
+from coordinator.core.events import Event, Merged, MergeDelegated, MergeQuestioned, PieceMerged
 from coordinator.core.merging import (
     STRATEGIES,
     Answer,
@@ -55,7 +55,7 @@ def parts_of(command: Merge) -> Iterator[PartRef]:
         yield from command.answer.parts
 
 
-def _merged(command: Merge, merging: Merging, at: float) -> tuple[Merged, tuple[Payload, ...]]:
+def _merged(command: Merge, merging: Merging, at: float) -> tuple[Event, tuple[Payload, ...]]:
     refs, payloads = parts_in(content_out(part) for part in merging.artifact.parts)
     artifact = Artifact(
         artifact_id=f"{command.stage}/{'late' if command.is_late else 'merged'}",
@@ -63,6 +63,8 @@ def _merged(command: Merge, merging: Merging, at: float) -> tuple[Merged, tuple[
         description=merging.artifact.description,
         parts=refs,
     )
+    if command.piece is not None:
+        return PieceMerged(at=at, stage=command.stage, number=command.piece, artifact=artifact), payloads
     summary = {**merging.summary, **usage_summary(command.outcomes)}
     merged = Merged(at=at, stage=command.stage, artifacts=(artifact,), summary=summary, is_late=command.is_late)
     return merged, payloads

@@ -214,11 +214,11 @@ class Renderer:
         """Return what a stream tells when *after* follows *before*: new artifacts first, the status last.
 
         An artifact that has changed, such as in its label, is sent whole and replaces the one told before; one that
-        has only grown, in plain delegation, is sent as a chunk.
+        has only grown is sent as a chunk.
         """
         known = {artifact.artifact_id: artifact for artifact in before.artifacts}
         fresh = [
-            _grown(artifact, known.get(artifact.artifact_id), after)
+            _grown(artifact, known.get(artifact.artifact_id))
             for artifact in after.artifacts
             if artifact is not known.get(artifact.artifact_id) and artifact not in before.artifacts
         ]
@@ -229,8 +229,8 @@ class Renderer:
         ]
         if not before.long_record:
             events += [_artifact_update(after, artifact, append=False) for artifact in _run_artifact(after)]
-        # An agent's own words are told as often as it says them.
-        has_said_nothing = after.passes_through and _same_status(before, after)
+        # An agent's own words are told as often as it says them, and a question once (spec 4.2.1).
+        has_said_nothing = (after.passes_through or bool(after.asked)) and _same_status(before, after)
         return events if has_said_nothing else [*events, _status_update(after, bodies)]
 
     async def _bodies(
@@ -276,17 +276,18 @@ def _spoken(view: TaskView) -> Sequence[Message]:
 
 
 def _same_status(before: TaskView, after: TaskView) -> bool:
-    return all(getattr(before, name) == getattr(after, name) for name in ("state", "message", "metadata"))
+    return all(
+        getattr(before, name) == getattr(after, name) for name in ("state", "message", "metadata", "asked", "problems")
+    )
 
 
-def _grown(artifact: Artifact, known: Artifact | None, view: TaskView) -> tuple[Artifact, bool]:
+def _grown(artifact: Artifact, known: Artifact | None) -> tuple[Artifact, bool]:
     """Return what of *artifact* is to be sent, and whether it is to be appended to what was sent before."""
-    if known is None or not view.passes_through or len(artifact.parts) <= len(known.parts):
+    if known is None or len(artifact.parts) <= len(known.parts):
         return artifact, False
-    length = len(known.parts)
-    if artifact.parts[:length] != known.parts:
+    if replace(artifact, parts=artifact.parts[: len(known.parts)]) != known:
         return artifact, False
-    return replace(artifact, parts=artifact.parts[length:]), True
+    return replace(artifact, parts=artifact.parts[len(known.parts) :]), True
 
 
 def _artifact_update(view: TaskView, artifact: a2a.Artifact, *, append: bool) -> a2a.TaskArtifactUpdateEvent:
@@ -295,7 +296,7 @@ def _artifact_update(view: TaskView, artifact: a2a.Artifact, *, append: bool) ->
         context_id=view.context_id,
         artifact=artifact,
         append=append,
-        last_chunk=not view.passes_through or artifact.artifact_id in view.whole,
+        last_chunk=artifact.artifact_id not in view.unfinished,
     )
 
 

@@ -123,7 +123,7 @@ class MergeAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
-    """Join outcomes of a stage. Closed by Merged, MergeDelegated, MergeQuestioned or MergeFailed."""
+    """Join outcomes of a stage. Closed by Merged, PieceMerged, MergeDelegated, MergeQuestioned or MergeFailed."""
 
     id: str
     stage: str
@@ -132,6 +132,7 @@ class Merge:
     is_late: bool = False
     assistants: tuple[AgentRef, ...] = ()  #: agents the strategy may ask
     answer: MergeAnswer | None = None  #: of whom it asked
+    piece: int | None = None  #: set when this is only some of the stage, told ahead of the rest
 
 
 Command = Send | Follow | Look | Cancel | Expand | Merge

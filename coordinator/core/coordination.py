@@ -7,8 +7,8 @@ state and the same commands, so a replay after a crash is the recovery.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import singledispatchmethod
 from typing import Any
 
@@ -20,9 +20,10 @@ from coordinator.core.barrier import Tally
 from coordinator.core.branch import Attempt, Branch
 from coordinator.core.branching import Branching
 from coordinator.core.commands import Cancel, Command, Look
+from coordinator.core.extension import PARTIAL
 from coordinator.core.model import Artifact, FailureKind, Message, TaskState, Verdict
 from coordinator.core.passing import Passing, is_to_be_passed
-from coordinator.core.progression import Progression
+from coordinator.core.progression import Progression, piece_id
 from coordinator.core.questions import Problem, Question, Questions, Reception, Why
 from coordinator.core.scheduling import Phase, StageRun
 from coordinator.core.states import PASSED_THROUGH, TASK, check_task_transition
@@ -39,6 +40,7 @@ class Coordination:
         self.verdict: Verdict | None = None
         self.reason = ""
         self.artifacts: tuple[Artifact, ...] = ()
+        self._partials: tuple[Artifact, ...] = ()  #: results of single branches, for a client that asks for them
         self.frozen: list[Branch] = []  #: the branches as they were when the task became terminal
         self.messages: tuple[Message, ...] = (accepted.message,)  #: what the client has said
         self.stages = {stage.name: StageRun(stage, accepted.task_id) for stage in accepted.plan.stages}
@@ -49,7 +51,9 @@ class Coordination:
         self._issued: list[Command] = []
         self._questions = Questions(accepted.plan.unanswered)
         self._branching = Branching(accepted, self._questions, self._issue, self._close)
-        self._progression = Progression(accepted, self.stages, self._branching, self._issue, self._close)
+        self._progression = Progression(
+            accepted, self.stages, self._branching, self._questions, self._issue, self._close
+        )
         self._answering = Answering(accepted, self.stages, self._branching, self._progression, self._questions)
         self._asking = Asking(accepted.plan.ask, self._questions)
 
@@ -121,6 +125,16 @@ class Coordination:
     def reception(self, receipt: str) -> Reception | None:
         """Return what became of a message of the client, None while it is not known here."""
         return self._answering.receptions.get(receipt)
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """The ids of the artifacts of which more may come."""
+        if self.state.is_terminal:
+            return ()
+        if self.passing is not None:
+            return tuple(one.artifact_id for one in self.artifacts if one.artifact_id not in self.passing.whole)
+        told = self.answer.pieces.told()
+        return (told.artifact_id,) if told and not self.answer.artifacts else ()
 
     @property
     def merge_summary(self) -> Mapping[str, Any]:
@@ -205,7 +219,7 @@ class Coordination:
         waiting = self._open.get(f"cancel:{event.branch}:{event.attempt}")
         late = branch.attempt(event.attempt)
         if isinstance(waiting, Cancel) and waiting.remote is None and late is not None:
-            self._open[waiting.id] = dataclasses.replace(waiting, remote=event.remote)
+            self._open[waiting.id] = replace(waiting, remote=event.remote)
             late.remote = event.remote
 
     @_on.register
@@ -283,6 +297,11 @@ class Coordination:
         if self.passing is not None:
             self._take_result(self.passing, event)
         self._branching.succeeded(run, branch, attempt, event)
+        if self.accepted.partials and self.passing is None:
+            marked = tuple(replace(kept, metadata={**kept.metadata, PARTIAL: True}) for kept in branch.kept())
+            merged = self.artifacts[len(self._partials) :]
+            self._partials += marked
+            self.artifacts = self._partials + merged
 
     @_on.register
     def _on_attempt_failed(self, event: ev.AttemptFailed) -> None:
@@ -319,8 +338,17 @@ class Coordination:
             if not event.is_late:
                 run.summary = event.summary
             self._progression.merged(run)
+            self._progression.drop_pieces(run)
             if run is self.answer:
-                self.artifacts = run.artifacts
+                self.artifacts = self._partials + run.artifacts
+
+    @_on.register
+    def _on_piece_merged(self, event: ev.PieceMerged) -> None:
+        run = self.stages[event.stage]
+        if self._close(piece_id(event.stage, event.number)):
+            run.pieces.merged[event.number] = event.artifact
+            told = run.pieces.told()
+            self.artifacts = self._partials + ((told,) if told else ())
 
     @_on.register
     def _on_merge_delegated(self, event: ev.MergeDelegated) -> None:
@@ -447,4 +475,4 @@ def merge_id(stage: str, *, is_late: bool) -> str:
 
 
 def _labelled(artifact: Artifact, reason: str) -> Artifact:
-    return dataclasses.replace(artifact, description=f"{artifact.description} {reason}".strip())
+    return replace(artifact, description=f"{artifact.description} {reason}".strip())

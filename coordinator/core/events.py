@@ -35,6 +35,7 @@ class TaskAccepted(Event):
     journey: Journey = field(default_factory=Journey)
     rejection: str = ""  #: why the task is rejected before anything is sent; empty: it is not
     knows_us: bool = False  #: the client activated our extension
+    partials: bool = False  #: the client wants every branch's result as soon as it is there
     remote_context: str = ""  #: in plain delegation, what the specialist calls this context
     remote_references: tuple[str, ...] = ()  #: in plain delegation, the specialist's tasks the message refers to
     patience_s: float = 2.0  #: in plain delegation, how long a direct Message of the specialist stays one
@@ -207,6 +208,15 @@ class Merged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PieceMerged(Event):
+    """Some more of a progressive merge is known: piece *number* of its parts, counted from 0."""
+
+    stage: str
+    number: int
+    artifact: Artifact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MergeDelegated(Event):
     """The merge strategy wants another agent's work before it goes on."""
 
@@ -257,6 +267,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         StageExpanded,
         ExpansionFailed,
         Merged,
+        PieceMerged,
         MergeDelegated,
         MergeQuestioned,
         MergeFailed,

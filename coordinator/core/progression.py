@@ -26,6 +26,7 @@ from coordinator.core.model import (
     Stragglers,
     SubTask,
 )
+from coordinator.core.questions import Questions
 from coordinator.core.scheduling import Phase, StageRun
 from coordinator.core.states import BranchState, Trigger
 
@@ -38,6 +39,7 @@ class Progression:
         accepted: ev.TaskAccepted,
         stages: Mapping[str, StageRun],
         branching: Branching,
+        questions: Questions,
         issue: Callable[[Command], None],
         close: Callable[[str], bool],
     ) -> None:
@@ -45,6 +47,7 @@ class Progression:
         self._message = accepted.message.parts
         self._stages = stages
         self._branching = branching
+        self._questions = questions
         self._issue = issue
         self._close = close
         self._paused_at: float | None = None  #: since when only answers are awaited
@@ -93,6 +96,11 @@ class Progression:
         """Go on after a merge, first to the stragglers the plan lets continue."""
         run.phase = Phase.TRAILING
 
+    def drop_pieces(self, run: StageRun) -> None:
+        """Stop merging ahead: the whole is there, or will never be."""
+        for number in range(run.pieces.issued):
+            self._close(piece_id(run.stage.name, number))
+
     def delegate_merge(self, run: StageRun, sub_task: SubTask, task_id: str) -> StageRun:
         """Return a stage of its own for what the merge of *run* wants done; it cannot fail, only bring nothing."""
         stage = Stage(
@@ -116,6 +124,8 @@ class Progression:
         for run in self._stages.values():
             for command_id in (f"expand:{run.stage.name}", f"merge:{run.stage.name}", f"late:{run.stage.name}"):
                 self._close(command_id)
+            self.drop_pieces(run)
+            self._questions.drop(run.stage.name)
             self._drop_unsettled(run, at)
 
     # -- stages -----------------------------------------------------------------------------------
@@ -140,6 +150,7 @@ class Progression:
         if run.phase is Phase.TRAILING:
             self._trail(run, at)
             return ""
+        self._tell_pieces(run)
         decision = run.judge()
         if decision is Decision.GIVE_UP:
             return reasons.need_not_met(run.needed(), list(run.branches.values()))
@@ -164,6 +175,23 @@ class Progression:
             run.phase = Phase.DONE
         else:
             self._merge(run, is_late=False)
+
+    def _tell_pieces(self, run: StageRun) -> None:
+        """Merge what is known already of the answering stage, where its strategy only appends."""
+        if not run.stage.merge.options.get(PROGRESSIVE) or run.stage.name != self._plan.answering_stage:
+            return
+        while ready := run.next_piece():
+            number = run.pieces.issued
+            run.pieces.issued += 1
+            self._issue(
+                Merge(
+                    id=piece_id(run.stage.name, number),
+                    stage=run.stage.name,
+                    spec=run.stage.merge,
+                    outcomes=tuple(branch.outcome() for branch in ready),
+                    piece=number,
+                )
+            )
 
     def _trail(self, run: StageRun, at: float) -> None:
         """Let stragglers go on; when the last one has settled, what they brought is merged as well."""
@@ -212,6 +240,15 @@ class Progression:
 
 
 LIVE = frozenset({Phase.RUNNING, Phase.TRAILING})
+
+
+PROGRESSIVE = "progressive"
+"""The option of a merge whose result is told piece by piece."""
+
+
+def piece_id(stage: str, number: int) -> str:
+    """Return the id of the command that merges a piece of a stage."""
+    return f"piece:{stage}:{number}"
 
 
 def _help_of(run: StageRun) -> MergeAnswer:

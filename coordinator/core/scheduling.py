@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from coordinator.core.barrier import BARRIERS, Decision, Tally
@@ -29,6 +30,25 @@ class Phase(StrEnum):
     DONE = "done"
 
 
+@dataclass(slots=True)
+class Pieces:
+    """How much of a progressive merge has been told; what came last is held back, since something has to end it."""
+
+    next_branch: int = 0  #: index of the first branch, in plan order, that has not been looked at
+    held: tuple[Branch, ...] = ()
+    issued: int = 0
+    merged: dict[int, Artifact] = field(default_factory=dict)
+
+    def told(self) -> Artifact | None:
+        """Return the artifact as far as it goes without a gap."""
+        parts: tuple[PartRef, ...] = ()
+        for number in range(self.issued):
+            if number not in self.merged:
+                break
+            parts += self.merged[number].parts
+        return replace(self.merged[0], parts=parts) if parts else None
+
+
 AT_WORK = (BranchState.SENDING, BranchState.WORKING, BranchState.RETRYING)
 
 
@@ -43,6 +63,7 @@ class StageRun:
         self.artifacts: tuple[Artifact, ...] = ()
         self.summary: Metadata = {}
         self.merging: Merge | None = None  #: what was asked of the strategy last
+        self.pieces = Pieces()
         self.is_taken = False  #: the client takes what there is
         self.merged: frozenset[str] = frozenset()  #: keys of the branches whose outcomes are in the artifact
         self._task_id = task_id
@@ -121,6 +142,18 @@ class StageRun:
     def dependents(self, branch: Branch) -> list[Branch]:
         """Return the branches that can never start, since *branch* has not succeeded."""
         return [self.branches[key] for key, waits_for in self._blocked.items() if branch.key in waits_for]
+
+    def next_piece(self) -> tuple[Branch, ...]:
+        """Return the branches whose results may be told now: all before them have settled, and more has come since."""
+        order, pieces = list(self.branches.values()), self.pieces
+        while pieces.next_branch < len(order) and order[pieces.next_branch].state.is_settled:
+            branch = order[pieces.next_branch]
+            pieces.next_branch += 1
+            if branch.state is BranchState.SUCCEEDED and (branch.artifacts or branch.message):
+                ready, pieces.held = pieces.held, (branch,)
+                if ready:
+                    return ready
+        return ()
 
     def is_at_work(self) -> bool:
         """Whether a branch is under way or about to be, rather than waiting for an answer."""

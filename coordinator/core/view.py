@@ -36,7 +36,7 @@ class TaskView:
     problems: tuple[str, ...] = ()  #: why the client's latest message has not answered what it meant to
     message: Message | None = None  #: the status message, where an agent's own is passed through
     passes_through: bool = False
-    whole: tuple[str, ...] = ()  #: of artifacts passed through, the ids of those that are complete
+    unfinished: tuple[str, ...] = ()  #: ids of the artifacts of which more may come
     is_shown: bool = True  #: there is a task for the client; False while a direct Message may still be all there is
     direct: Message | None = None  #: the answer, where there is no task
 
@@ -60,6 +60,7 @@ def view_of(coordination: Coordination, at: float) -> TaskView:
         knows_us=accepted.knows_us,
         asked=tuple(question.frozen() for question in coordination.asked),
         problems=coordination.problems if coordination.asked else (),
+        unfinished=coordination.unfinished,
     )
     return view if coordination.passing is None else _passed_through(view, coordination, coordination.passing)
 
@@ -76,7 +77,6 @@ def _passed_through(view: TaskView, coordination: Coordination, passing: Passing
         asked=(),
         problems=(),
         passes_through=True,
-        whole=tuple(sorted(passing.whole)),
         is_shown=coordination.is_shown,
         direct=coordination.direct,
     )

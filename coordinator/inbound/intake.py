@@ -61,6 +61,7 @@ class Parameters(BaseModel):
     limits: LimitsParameter = LimitsParameter()
     parameters: dict[str, str] = Field(default_factory=dict)
     tasks: tuple[PlannedTask, ...] | None = None
+    partials: bool = False  #: every branch's result as soon as it is there, marked as such
 
     def asked(self, remaining_s: float | None) -> Asked:
         """Return what planning takes; a task from another coordinator has only so much time left."""
@@ -161,6 +162,7 @@ class Intake:
             journey=came.journey,
             rejection=came.rejection,
             knows_us=caller.knows_us,
+            partials=parameters.partials,
         )
         if resolved.passes_through:
             accepted = await self.contexts.translated(accepted, caller.scope)

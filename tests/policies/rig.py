@@ -33,6 +33,7 @@ class Answer:
 
     task: a2a.Task = field(default_factory=a2a.Task)
     refusal: str = ""
+    chunks: list[a2a.TaskArtifactUpdateEvent] = field(default_factory=list)  #: as the stream told them
 
     @property
     def state(self) -> str:
@@ -85,9 +86,12 @@ class Coordinator:
         With *to_the_end* questions are waited out as well.
         """
         told = dict(asked or {}) | ({"plan": plan} if plan else {})
+        chunks: list[a2a.TaskArtifactUpdateEvent] = []
         sent = message(parts=[content_out(part) for part in parts or (text("hello"),)], metadata={URI: told})
         try:
             async for event in self.caller.stream(sent, return_immediately=False):
+                if event.HasField("artifact_update"):
+                    chunks.append(event.artifact_update)
                 progress = metadata_of(event.status_update).get(PROGRESS) if event.HasField("status_update") else None
                 if progress and watch:
                     watch(progress)
@@ -100,7 +104,7 @@ class Coordinator:
                 async for _ in self.caller.subscribe(task_id):
                     pass
             task = await self.caller.get(task_id)
-        return Answer(task)
+        return Answer(task, chunks=chunks)
 
 
 @asynccontextmanager

@@ -3,10 +3,13 @@
 import pytest
 
 from coordinator import testing
+from coordinator.core.extension import PARTIAL, PROGRESS, URI
 from coordinator.testing import Behaviour, Specialist, answers
+from coordinator.wire import json_in
 from tests.escalation.rig import ACTIVE, questions, reply, results, state, words
 from tests.planning.making import text
 from tests.policies.rig import coordinating, given, told
+from tests.protocol.clients import message, metadata_of, texts
 
 VERDICTS = {"verdicts": {"1": "low"}}
 
@@ -86,6 +89,42 @@ async def test_contradictions_nobody_settles_are_flagged(tmp_path):
         answer = await it.ask(text("look"), to_the_end=True)
         assert answer.state == "COMPLETED"
         assert answer.parts[0]["items"][0]["conflicts"][0]["by"] == "flag"
+
+
+async def test_answers_are_told_in_plan_order_as_soon_as_all_before_them_are_there(tmp_path):
+    names = ("ada", "bob", "cat", "dan")
+    staff = [Specialist(name, told(name, holds=("end",))) for name in names]
+    stage = {"fan_out": {"to": {"agents": list(names)}}, "merge": {"strategy": "concat", "progressive": True}}
+    document = {"name": "one", "description": "One stage.", "stages": {"work": stage}}
+    async with testing.fleet(staff) as fleet, coordinating(tmp_path, fleet, document) as it:
+        order, seen, released = iter(("bob", "ada", "dan", "cat")), [], 0
+        async for event in it.caller.stream(message("hello")):
+            if event.HasField("artifact_update"):
+                seen.append((texts(event.artifact_update), event.artifact_update.append))
+            told_ = metadata_of(event.status_update).get(PROGRESS, {}).get("tally", {}).get("succeeded", -1)
+            has_moved = event.HasField("task") or told_ == released
+            name = next(order, None) if has_moved else None
+            if name is not None:
+                await fleet.until(lambda name=name: fleet[name].waiting() == 1)
+                fleet[name].release()
+                released += 1
+        # The last one that is ready is held back, since a chunk has to end the artifact.
+        assert [text for texts_, _ in seen for text in texts_] == list(names)
+        assert seen[0] == (["ada"], False)
+        assert all(append for _, append in seen[1:])
+
+
+async def test_a_client_that_wants_partials_gets_every_branch_s_result_at_once_and_marked(tmp_path):
+    staff = [Specialist("ada", told("one")), Specialist("bob", told("two", holds=("end",)))]
+    async with testing.fleet(staff) as fleet, coordinating(tmp_path, fleet, one(strategy="by_agent")) as it:
+        seen = []
+        async for event in it.caller.stream(message(metadata={URI: {"partials": True}})):
+            if event.HasField("artifact_update"):
+                seen.append(event.artifact_update.artifact)
+                fleet["bob"].release()
+        marked = [bool(json_in(artifact.metadata).get(PARTIAL)) for artifact in seen]
+        assert marked == [True, True, False]
+        assert [artifact.artifact_id for artifact in seen] == ["work/ada/answer", "work/bob/answer", "work/merged"]
 
 
 async def test_a_plan_whose_writer_nobody_knows_is_refused_before_anything_is_sent(tmp_path):

@@ -598,6 +598,13 @@ ROWS = [
         without=INSTRUCTION,
     ),
     Row(
+        option="stages.*.merge.progressive",
+        plan=plan(merge={"strategy": "concat", "progressive": True}),
+        seen=lambda seen: [(chunk.append, chunk.last_chunk) for chunk in seen.answer.chunks],
+        expected=[(False, False), (True, True)],
+        without=[(False, True)],
+    ),
+    Row(
         option="stages.*.merge.clash",
         plan=plan(merge={"strategy": "json", "clash": "last"}),
         staff=POEMS,
