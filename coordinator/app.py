@@ -35,6 +35,7 @@ from coordinator.inbound import (
     ExtensionEcho,
     Intake,
     JsonOnly,
+    RetryRefusals,
     TaskService,
     TokenBackend,
     VersionParameter,
@@ -108,6 +109,7 @@ def application(parts: Parts, tokens: Mapping[str, str]) -> Starlette:
         Middleware(VersionParameter),
         Middleware(JsonOnly),
         Middleware(BodyLimit, most=parts.settings.max_body),
+        Middleware(RetryRefusals),
         Middleware(ExtensionEcho),
     ]
     if parts.settings.auth == "tokens":

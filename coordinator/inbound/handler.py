@@ -34,13 +34,13 @@ from coordinator.errors import BadPageToken, RequestRefused, TaskClosed
 from coordinator.inbound.edge import ACTIVATED
 from coordinator.inbound.intake import Caller, Intake
 from coordinator.inbound.refusals import HistoryLength, NotOffered, check_history_length, check_page_size, invalid
+from coordinator.inbound.retrying import SCOPE, noting_refusals
 from coordinator.journal import HIDDEN, Head, Journal, Scope, TaskFilter
 from coordinator.journal.codec import encode
 from coordinator.projection import Event, Projection, Renderer
 from coordinator.wire import state_in
 
 PLAN = "coordinator.plan"
-SCOPE = "coordinator.scope"
 
 
 class CallContexts(DefaultServerCallContextBuilder):
@@ -58,6 +58,7 @@ class CallContexts(DefaultServerCallContextBuilder):
         return context
 
 
+@noting_refusals
 @dataclass(slots=True)
 class TaskService(NotOffered):
     """Serves tasks to clients, each only its own (spec 13.1)."""
