@@ -90,7 +90,8 @@ async def assembled(settings: Settings, patience: Patience | None = None) -> Asy
         journal = await _journal(settings)
         stack.push_async_callback(journal.close)
         engine = Engine(journal, calls, name=f"{socket.gethostname()}:{os.getpid()}")
-        parts = _parts(settings, plans, directory, journal, LocalDriver(engine, journal))
+        driver = LocalDriver(engine, journal, settings.max_coordinations, settings.max_waiting)
+        parts = _parts(settings, plans, directory, journal, driver)
         await directory.refresh()
         async with asyncio.TaskGroup() as group:
             background = [group.create_task(parts.driver.run()), group.create_task(_refreshing(parts))]
@@ -114,7 +115,7 @@ def application(parts: Parts, tokens: Mapping[str, str]) -> Starlette:
     ]
     if parts.settings.auth == "tokens":
         layers.insert(1, Middleware(AuthenticationMiddleware, backend=TokenBackend(tokens), on_error=refuse))
-    routes: list[BaseRoute] = [*overview_routes(parts.intake, parts.journal)]
+    routes: list[BaseRoute] = [*overview_routes(parts.intake, parts.journal, parts.driver)]
     routes += create_agent_card_routes(coordinator_card(parts.settings, parts.plans.values()))
     for plan in parts.plans.values():
         card = plan_card(parts.settings, plan)

@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many coordinations this process drives and how many wait, with the most it takes of either."""
+
+    running: int
+    waiting: int
+    most_running: int
+    most_waiting: int
+
+    @property
+    def is_full(self) -> bool:
+        """Whether one more could neither run nor wait."""
+        return self.waiting >= self.most_waiting + max(0, self.most_running - self.running)
 
 
 class Driver(Protocol):
     """Starts a turn for every coordination that needs one."""
 
+    def admission(self) -> AbstractContextManager[None]:
+        """Keep room for a task that is about to be accepted. Raises `RetryLater` when there is none."""
+        ...
+
+    def admit(self, task_id: str) -> None:
+        """Drive the new task *task_id* when it is its turn."""
+        ...
+
     def wake(self, task_id: str) -> None:
-        """Look at *task_id* now: it is new, or something was put into its inbox."""
+        """Look at *task_id* now, however many are under way: something was put into its inbox."""
+        ...
+
+    def load(self) -> Load:
+        """Return how much there is to do."""
         ...
 
     async def run(self) -> None:

@@ -192,10 +192,12 @@ class TaskService(NotOffered):
                 told = await self.projection.told(head.task_id)
                 await self._receive(params, caller, head)
                 return head.task_id, told
-            acceptance = await self.intake.accept(params, caller)
+            with self.driver.admission():
+                acceptance = await self.intake.accept(params, caller)
+                if acceptance.created:
+                    self.driver.admit(acceptance.task_id)
         except RequestRefused as error:
             raise invalid(error.field, str(error)) from error
-        self.driver.wake(acceptance.task_id)
         return acceptance.task_id, None
 
     async def _receive(self, params: a2a.SendMessageRequest, caller: Caller, head: Head) -> None:

@@ -7,7 +7,7 @@ core, never as an exception there. Errors are translated here, once.
 from coordinator.outbound.calls import AgentCalls, Patience, shared_http_client
 from coordinator.outbound.cancel import cancel_remote
 from coordinator.outbound.look import look
-from coordinator.outbound.places import Caps, Places
+from coordinator.outbound.places import Caps, Occupancy, Places
 from coordinator.outbound.pursue import Attempt, Emit, Fact, pursue
 from coordinator.outbound.run_times import RunTimes
 
@@ -17,6 +17,7 @@ __all__ = [
     "Caps",
     "Emit",
     "Fact",
+    "Occupancy",
     "Patience",
     "Places",
     "RunTimes",
