@@ -67,7 +67,8 @@ class _Lane:
     agent: str
     most: int
     breaker: Breaker
-    reduced: float | None = None  #: places while it recovers from "too many"
+    reduced: int | None = None  #: places while it recovers from "too many"
+    accepted: int = 0  #: since that was changed
     in_use: int = 0
     waiting: int = 0
     queue: deque[_Waiter] = field(default_factory=deque)
@@ -76,7 +77,7 @@ class _Lane:
 
     @property
     def cap(self) -> int:
-        return self.most if self.reduced is None else min(self.most, int(self.reduced))
+        return self.most if self.reduced is None else min(self.most, self.reduced)
 
     def head(self) -> _Waiter | None:
         """Return the first who still waits."""
@@ -86,13 +87,15 @@ class _Lane:
 
     def halve(self) -> None:
         """Take half of what is under way, not of what would be allowed: that is what was too many."""
-        self.reduced = max(1.0, min(self.cap, self.in_use) / 2)
+        self.reduced, self.accepted = max(1, min(self.cap, self.in_use) // 2), 0
 
-    def raise_(self) -> None:
+    def accept(self) -> None:
         """One place more for as many acceptances as there are places now."""
-        if self.reduced is not None:
-            self.reduced += 1 / self.reduced
-            self.reduced = None if self.reduced >= self.most else self.reduced
+        self.accepted += 1
+        if self.reduced is not None and self.accepted >= self.reduced:
+            self.reduced, self.accepted = self.reduced + 1, 0
+            if self.reduced >= self.most:
+                self.reduced = None
 
 
 @dataclass(slots=True, eq=False)
@@ -208,7 +211,7 @@ class Places:
     def reached(self, lane: _Lane) -> None:
         """The agent answers: its circuit closes, and it may get more."""
         lane.breaker.reached()
-        lane.raise_()
+        lane.accept()
         self._offer(lane)
         self._give()
 
