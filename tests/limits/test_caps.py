@@ -80,7 +80,7 @@ async def test_a_branch_that_waits_for_a_place_is_shown_as_queued_and_its_wait_i
     ):
         hold(fleet, "ada")
         asked = group.create_task(coordinator.ask(watch=seen.append))
-        await fleet.until(lambda: fleet["ada"].waiting())
+        await fleet.until(fleet["ada"].waiting)
         async with asyncio.timeout(10):
             while not any(shown(progress)["ada"] == "working" for progress in seen):  # noqa: ASYNC110 - a list
                 await asyncio.sleep(0.01)
@@ -119,7 +119,7 @@ async def test_a_place_is_free_only_when_the_canceled_task_has_ended_at_the_agen
         asyncio.TaskGroup() as group,
     ):
         task = await coordinator.caller.send(message(), return_immediately=True)
-        await fleet.until(lambda: fleet["ada"].waiting())
+        await fleet.until(fleet["ada"].waiting)
         await coordinator.caller.cancel(task.id)
         await fleet.until(lambda: fleet["ada"].waiting("cancel"))
         waiting = group.create_task(coordinator.ask(plan="other"))

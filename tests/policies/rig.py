@@ -109,7 +109,8 @@ async def coordinating(
 ) -> AsyncIterator[Coordinator]:
     """Serve a coordinator that knows *plans*, the first one is the default, and the agents of *fleet*.
 
-    *settings* go before those it is given otherwise. When the block ends nothing is left open: every cancel has been answered.
+    *settings* go before those it is given otherwise. When the block ends nothing is left open: every cancel
+    has been answered.
     """
     place = folder / uuid.uuid4().hex
     place.mkdir()
