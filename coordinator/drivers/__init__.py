@@ -17,6 +17,11 @@ class Load:
     most_waiting: int
 
     @property
+    def has_place(self) -> bool:
+        """Whether one more would run at once."""
+        return self.running + self.waiting < self.most_running
+
+    @property
     def is_full(self) -> bool:
         """Whether one more could neither run nor wait."""
         return self.waiting >= self.most_waiting + max(0, self.most_running - self.running)
@@ -25,12 +30,16 @@ class Load:
 class Driver(Protocol):
     """Starts a turn for every coordination that needs one."""
 
-    def admission(self) -> AbstractContextManager[None]:
-        """Keep room for a task that is about to be accepted. Raises `RetryLater` when there is none."""
+    def admission(self) -> AbstractContextManager[bool]:
+        """Keep room for a task about to be accepted and say whether it begins at once. Raises `RetryLater`."""
         ...
 
     def admit(self, task_id: str) -> None:
         """Drive the new task *task_id* when it is its turn."""
+        ...
+
+    def is_waiting(self, task_id: str) -> bool:
+        """Whether *task_id* has not had its turn yet."""
         ...
 
     def wake(self, task_id: str) -> None:

@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from coordinator.core.events import CancelRequested
-from coordinator.core.model import TaskState
 from coordinator.drivers import Load
 from coordinator.engine import Engine
 from coordinator.errors import ClaimLost, JournalError, JournalUnavailable, RetryLater
@@ -44,15 +43,15 @@ class LocalDriver:
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @contextmanager
-    def admission(self) -> Iterator[None]:
-        """Keep room for a task that is about to be accepted. Raises `RetryLater` when there is none."""
+    def admission(self) -> Iterator[bool]:
+        """Keep room for a task about to be accepted and say whether it begins at once. Raises `RetryLater`."""
         load = self.load()
         if load.is_full:
             words = f"{load.running} tasks are under way and {load.waiting} wait: the coordinator takes no more for now"
             raise RetryLater(words, reason="TOO_MANY_COORDINATIONS", retry_after_s=FULL_S)
         self._entering += 1
         try:
-            yield
+            yield load.has_place
         finally:
             self._entering -= 1
 
@@ -61,6 +60,10 @@ class LocalDriver:
         if task_id not in self._turns and task_id not in self._wanted:
             self._waiting[task_id] = None
             self._stirred.set()
+
+    def is_waiting(self, task_id: str) -> bool:
+        """Whether *task_id* has not had its turn yet."""
+        return task_id in self._waiting
 
     def wake(self, task_id: str) -> None:
         """Start a turn, or make the live one look at its inbox; does not wait for room."""
@@ -123,7 +126,7 @@ class LocalDriver:
     async def _take_up(self, task_id: str) -> None:
         """What was under way before goes on at once; what has not begun waits for its turn."""
         head = await self.journal.head(task_id)
-        if head is not None and head.state == TaskState.SUBMITTED:
+        if head is not None and head.seq == 1:  # nothing but TaskAccepted
             self.admit(task_id)
         else:
             self.wake(task_id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from a2a.server.context import ServerCallContext
 from a2a.server.request_handlers.request_handler import validate_request_params
@@ -30,7 +30,7 @@ from coordinator.core.model import TaskState
 from coordinator.core.questions import Why
 from coordinator.core.view import TaskView
 from coordinator.drivers import Driver
-from coordinator.errors import BadPageToken, RequestRefused, TaskClosed
+from coordinator.errors import BadPageToken, RequestRefused, RetryLater, TaskClosed
 from coordinator.inbound.edge import ACTIVATED
 from coordinator.inbound.intake import Caller, Intake
 from coordinator.inbound.refusals import HistoryLength, NotOffered, check_history_length, check_page_size, invalid
@@ -192,8 +192,8 @@ class TaskService(NotOffered):
                 told = await self.projection.told(head.task_id)
                 await self._receive(params, caller, head)
                 return head.task_id, told
-            with self.driver.admission():
-                acceptance = await self.intake.accept(params, caller)
+            with self.driver.admission() as is_next:
+                acceptance = await self.intake.accept(params, replace(caller, has_to_wait=not is_next))
                 if acceptance.created:
                     self.driver.admit(acceptance.task_id)
         except RequestRefused as error:
@@ -205,6 +205,9 @@ class TaskService(NotOffered):
         message = params.message
         if message.context_id and message.context_id != head.context_id:
             raise invalid("message.context_id", f"task {head.task_id} belongs to another context")
+        if self.driver.is_waiting(head.task_id):
+            # Only its turn can say what the message is for, and a message is no way past the others.
+            raise RetryLater(f"task {head.task_id} waits for its turn", reason="TASK_NOT_BEGUN")
         try:
             receipt = await self.intake.receive(params, caller, head)
         except TaskClosed as error:

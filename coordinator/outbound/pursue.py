@@ -72,6 +72,16 @@ class Attempt:
     place: Place | None = None
     keeps_place: bool = False  #: its remote task may go on: the place is free once that is canceled
 
+    def noting(self, emit: Emit) -> Emit:
+        """Return *emit*, but the place learns from every fact."""
+
+        def tell(fact: Fact) -> None:
+            if self.place is not None:
+                self.place.note(fact.event)
+            emit(fact)
+
+        return tell
+
     def leave(self) -> None:
         """Give the place back, if there is one."""
         if self.place is not None:
@@ -93,12 +103,7 @@ async def pursue(
     A send waits for a place first; a task that is known to be under way has one. *in_doubt* says a send may
     already have gone out before a restart: it is looked up first.
     """
-
-    def tell(fact: Fact) -> None:
-        if attempt.place is not None:
-            attempt.place.note(fact.event)
-        emit(fact)
-
+    tell = attempt.noting(emit)
     pursuit = Pursuit(calls, command, attempt, tell, now)
     try:
         attempt.place = await _place(calls.places, command)

@@ -12,7 +12,7 @@ from coordinator.testing import Behaviour, Specialist
 from tests.limits.seeing import hold, letting_go, plan, told
 from tests.policies.rig import coordinating
 from tests.protocol.clients import all_of, bare_http, message
-from tests.protocol.wires import WIRES, send
+from tests.protocol.wires import WIRES, said, send
 
 SUBMITTED, WORKING = a2a.TASK_STATE_SUBMITTED, a2a.TASK_STATE_WORKING
 
@@ -184,3 +184,37 @@ async def until_branches(coordinator, wanted):
     async with asyncio.timeout(10):
         while (await told(coordinator))["load"]["branches"] != wanted:  # noqa: ASYNC110 - over HTTP
             await asyncio.sleep(0.01)
+
+
+async def test_a_plain_delegation_that_waits_is_a_task_one_can_see_and_cancel(tmp_path):
+    delegation = plan("delegation", to={"agents": ["ada"]})
+    async with (
+        testing.fleet(["ada"]) as fleet,
+        coordinating(tmp_path, fleet, delegation, max_coordinations=1) as coordinator,
+        asyncio.TaskGroup() as group,
+    ):
+        hold(fleet)
+        first = await sent(coordinator, "first")
+        second, third = await sent(coordinator, "second"), await sent(coordinator, "third")
+        assert await state_of(coordinator, second) == SUBMITTED
+        assert (await coordinator.caller.cancel(second)).status.state == a2a.TASK_STATE_CANCELED
+        told_third = group.create_task(all_of(coordinator.caller.subscribe(third)))
+        letting_go(fleet)
+        assert [await ended(coordinator, task) for task in (first, third)] == ["COMPLETED"] * 2
+        assert (await told_third)[-1].status_update.status.state == a2a.TASK_STATE_COMPLETED
+        assert order(fleet) == ["first", "third"]
+
+
+async def test_a_message_for_a_waiting_task_is_no_way_past_the_others(tmp_path):
+    async with (
+        testing.fleet(["ada"]) as fleet,
+        coordinating(tmp_path, fleet, plan(), max_coordinations=1) as coordinator,
+        bare_http(base_url=coordinator.url) as http,
+    ):
+        hold(fleet)
+        first, second = await sent(coordinator, "first"), await sent(coordinator, "second")
+        answer = await send(http, "HTTP+JSON 1.0", {"message": said(taskId=second)})
+        assert (answer.status_code, "TASK_NOT_BEGUN" in answer.text) == (503, True)
+        assert await state_of(coordinator, second) == SUBMITTED
+        letting_go(fleet)
+        assert [await ended(coordinator, task) for task in (first, second)] == ["COMPLETED"] * 2
