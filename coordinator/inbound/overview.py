@@ -83,7 +83,12 @@ def _agent(agent: KnownAgent) -> dict[str, Any]:
 def _occupancy(agent: Occupancy) -> dict[str, Any]:
     return {
         "branches": {"cap": agent.cap, "most": agent.most, "inUse": agent.in_use, "waiting": agent.waiting},
-        "circuit": {"state": str(agent.circuit), "failures": agent.failures, "retrySeconds": agent.retry_s},
+        "circuit": {
+            "state": str(agent.circuit),
+            "failures": agent.failures,
+            "lastFailure": agent.last_failure or None,
+            "retrySeconds": agent.retry_s,
+        },
     }
 
 

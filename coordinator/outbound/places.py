@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from coordinator.core.events import AnswerTaken, AttemptFailed, AttemptSucceeded, Event, TaskOpened
-from coordinator.core.model import FailureKind
+from coordinator.core.model import Failure, FailureKind
 from coordinator.outbound.breaker import Breaker, Circuit
 
 NOT_REACHED = frozenset({FailureKind.UNREACHABLE, FailureKind.IN_DOUBT, FailureKind.OVERLOADED})
@@ -26,8 +26,9 @@ NOT_REACHED = frozenset({FailureKind.UNREACHABLE, FailureKind.IN_DOUBT, FailureK
 class CircuitOpen(Exception):
     """The agent is not asked now; try again after *seconds*."""
 
-    def __init__(self, seconds: float, failures: int) -> None:
-        super().__init__(f"circuit open after {failures} failures in a row, next try in {seconds:.0f} s")
+    def __init__(self, seconds: float, failures: int, why: str) -> None:
+        times = f"{failures} failures in a row" if failures > 1 else "a failure"
+        super().__init__(f"circuit open after {times}, next try in {seconds:.0f} s; the last one: {why}")
         self.seconds = seconds
 
 
@@ -51,6 +52,7 @@ class Occupancy:
     waiting: int
     circuit: Circuit
     failures: int  #: in a row
+    last_failure: str  #: of those, in words; empty: there is none
     retry_s: float | None  #: seconds until an attempt goes out again; None: at once
 
 
@@ -67,6 +69,7 @@ class _Lane:
     agent: str
     most: int
     breaker: Breaker
+    why: str = ""  #: it could not be reached the last time
     reduced: int | None = None  #: places while it recovers from "too many"
     accepted: int = 0  #: since that was changed
     in_use: int = 0
@@ -118,7 +121,7 @@ class Place:
             case TaskOpened() | AnswerTaken() | AttemptSucceeded():
                 self._answered()
             case AttemptFailed() if event.failure.kind in NOT_REACHED:
-                self._failed(event.failure.kind)
+                self._failed(event.failure)
             case AttemptFailed():
                 self._answered()
             case _:
@@ -137,9 +140,9 @@ class Place:
             self._is_judged = True
             self._places.reached(self._lane)
 
-    def _failed(self, kind: FailureKind) -> None:
-        self._is_judged = True
-        is_overload = kind is FailureKind.OVERLOADED
+    def _failed(self, failure: Failure) -> None:
+        self._is_judged, self._lane.why = True, failure.message
+        is_overload = failure.kind is FailureKind.OVERLOADED
         # Rejections of one flight are one sign, however many come at once.
         if not is_overload or self._number > self._lane.flight:
             self._places.failed(self._lane, is_overload=is_overload, is_trial=self._is_trial)
@@ -198,6 +201,7 @@ class Places:
             waiting=lane.waiting,
             circuit=lane.breaker.state(now),
             failures=lane.breaker.failures,
+            last_failure=lane.why if lane.breaker.failures else "",
             retry_s=lane.breaker.refusal_s(now),
         )
 
@@ -235,7 +239,7 @@ class Places:
     def _check(self, lane: _Lane) -> None:
         seconds = lane.breaker.refusal_s(self.now())
         if seconds is not None:
-            raise CircuitOpen(seconds, lane.breaker.failures)
+            raise CircuitOpen(seconds, lane.breaker.failures, lane.why)
 
     def _next(self) -> int:
         self._number += 1

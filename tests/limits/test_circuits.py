@@ -39,7 +39,8 @@ async def test_whoever_has_nobody_else_fails_at_once_and_says_when_the_next_try_
         assert fleet["ada"].counts.sends == 1
     error = answer.branches["work/ada"]["error"]
     assert error["kind"] == "circuit_open"
-    assert error["message"].startswith("circuit open after 1 failures in a row, next try in 3")
+    assert error["message"].startswith("circuit open after a failure, next try in 3")
+    assert error["message"].endswith("; the last one: HTTP 503: it answers 'service unavailable'")
 
 
 async def test_a_retry_waits_for_the_pause_tries_and_closes_the_circuit(tmp_path):
@@ -77,3 +78,4 @@ async def test_an_agent_whose_port_is_closed_is_shown_with_its_open_circuit(tmp_
         shown = (await agent(coordinator, "ada"))["circuit"]
     assert kinds == ["unreachable", "unreachable", "circuit_open"]
     assert (shown["state"], shown["failures"]) == ("open", 2)
+    assert shown["lastFailure"].startswith("no connection: 127.0.0.1:")

@@ -191,7 +191,7 @@ async def test_an_open_circuit_refuses_at_once_and_says_when_to_come_back(group,
     crowd.fails("a1", kind)
     crowd.fails("a2", kind)
     await crowd.asks("a3", "b1")
-    assert crowd.refused == {"a3": "circuit open after 2 failures in a row, next try in 12 s"}
+    assert crowd.refused == {"a3": "circuit open after 2 failures in a row, next try in 12 s; the last one: no"}
     assert crowd.order == ["a1", "a2", "b1"]
     assert (crowd.of().circuit, crowd.of().retry_s) == (Circuit.OPEN, 12.0)
 
