@@ -35,6 +35,7 @@ from coordinator.inbound import (
     ExtensionEcho,
     Intake,
     JsonOnly,
+    RetryRefusals,
     TaskService,
     TokenBackend,
     VersionParameter,
@@ -44,7 +45,7 @@ from coordinator.inbound import (
 )
 from coordinator.inbound.overview import overview_routes
 from coordinator.journal import Journal, MemoryJournal, SqlJournal
-from coordinator.outbound import AgentCalls, Patience, shared_http_client
+from coordinator.outbound import AgentCalls, Caps, Patience, Places, shared_http_client
 from coordinator.planning import PlanFile, agents_of, load_plans
 from coordinator.projection import Projection, Renderer
 from coordinator.telemetry import configure_logging
@@ -79,12 +80,18 @@ async def assembled(settings: Settings, patience: Patience | None = None) -> Asy
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(shared_http_client(settings.request_timeout))
         directory = Directory(settings.agents, http)
-        patience = patience or Patience(request_s=settings.request_timeout)
-        calls = AgentCalls(http, patience, directory.tokens(), settings.bearer_credentials())
+        calls = AgentCalls(
+            http,
+            patience or Patience(request_s=settings.request_timeout),
+            directory.tokens(),
+            settings.bearer_credentials(),
+            places=Places(_caps(settings), directory.concurrency),
+        )
         journal = await _journal(settings)
         stack.push_async_callback(journal.close)
         engine = Engine(journal, calls, name=f"{socket.gethostname()}:{os.getpid()}")
-        parts = _parts(settings, plans, directory, journal, LocalDriver(engine, journal))
+        driver = LocalDriver(engine, journal, settings.max_coordinations, settings.max_waiting)
+        parts = _parts(settings, plans, directory, journal, driver)
         await directory.refresh()
         async with asyncio.TaskGroup() as group:
             background = [group.create_task(parts.driver.run()), group.create_task(_refreshing(parts))]
@@ -103,11 +110,12 @@ def application(parts: Parts, tokens: Mapping[str, str]) -> Starlette:
         Middleware(VersionParameter),
         Middleware(JsonOnly),
         Middleware(BodyLimit, most=parts.settings.max_body),
+        Middleware(RetryRefusals),
         Middleware(ExtensionEcho),
     ]
     if parts.settings.auth == "tokens":
         layers.insert(1, Middleware(AuthenticationMiddleware, backend=TokenBackend(tokens), on_error=refuse))
-    routes: list[BaseRoute] = [*overview_routes(parts.intake, parts.journal)]
+    routes: list[BaseRoute] = [*overview_routes(parts.intake, parts.journal, parts.driver)]
     routes += create_agent_card_routes(coordinator_card(parts.settings, parts.plans.values()))
     for plan in parts.plans.values():
         card = plan_card(parts.settings, plan)
@@ -227,6 +235,15 @@ def _listen(settings: Settings) -> socket.socket:
             f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; choose another one with --port"
         ) from error
     return listener
+
+
+def _caps(settings: Settings) -> Caps:
+    return Caps(
+        process=settings.max_branches,
+        agent=settings.agent_concurrency,
+        failures=settings.circuit_failures,
+        pause_s=settings.circuit_pause,
+    )
 
 
 async def _journal(settings: Settings) -> Journal:

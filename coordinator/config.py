@@ -37,6 +37,7 @@ class AgentEntry(_Strict):
     name: str | None = Field(default=None, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")  #: instead of the card's own name
     tags: tuple[str, ...] = ()  #: more tags to choose it by
     token_env: str | None = None  #: environment variable that holds the bearer token for it
+    concurrency: Annotated[int, Field(ge=1)] | None = None  #: branches under way at it, instead of agent_concurrency
 
 
 class TokenEntry(_Strict):
@@ -96,6 +97,12 @@ class Settings(_Strict):
     max_body: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024  #: bytes of one request
     refresh_agents: Duration = 60.0  #: how often cards behind URLs are read again
     request_timeout: Duration = 30.0  #: for one request to a specialist, streams excepted
+    max_branches: Annotated[int, Field(ge=1)] = 1000  #: under way at specialists at once; others wait
+    agent_concurrency: Annotated[int, Field(ge=1)] = 50  #: under way at each agent at once
+    circuit_failures: Annotated[int, Field(ge=0)] = 5  #: in a row, after which an agent is left alone; 0: never
+    circuit_pause: Duration = 15.0  #: for so long
+    max_coordinations: Annotated[int, Field(ge=1)] = 200  #: driven at once; new tasks beyond wait as SUBMITTED
+    max_waiting: Annotated[int, Field(ge=0)] = 1000  #: new tasks that may wait; more are refused
     deduplication_window: Duration = 600.0  #: how long a repeated messageId is recognised
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"

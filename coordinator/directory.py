@@ -90,6 +90,11 @@ class Directory:
             if agent.entry.token_env
         }
 
+    def concurrency(self, name: str) -> int | None:
+        """Return how many branches the configuration lets be under way at an agent, None when it says nothing."""
+        agent = self._agents.get(name)
+        return agent.entry.concurrency if agent else None
+
     async def refresh(self) -> None:
         """Read the cards behind URLs; failures are kept with the agent and logged once."""
         async with asyncio.TaskGroup() as group:

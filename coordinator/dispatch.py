@@ -43,6 +43,7 @@ class Dispatch:
     emit: Callable[[Fact], None]
     now: Callable[[], float]
     _running: dict[tuple[str, int], _Running] = field(default_factory=dict)
+    _left_open: dict[tuple[str, int], Attempt] = field(default_factory=dict)  #: ended here, to be canceled there
     _loading: tuple[tuple[PartRef, ...], asyncio.Task[Sequence[WirePart]]] | None = None
 
     def perform(self, commands: Iterable[Command], *, in_doubt: bool = False) -> None:
@@ -55,8 +56,7 @@ class Dispatch:
                     seen = look(self.calls, command, emit=self.emit, now=self.now)
                     self.group.create_task(seen, name=command.id)
                 case Cancel():
-                    running = self._running.get((command.branch, command.attempt))
-                    self.group.create_task(self._cancel(command, running), name=command.id)
+                    self._start_cancel(command)
                 case Expand():
                     self.group.create_task(self._expand(command), name=command.id)
                 case Merge():
@@ -66,7 +66,7 @@ class Dispatch:
         before = self._running.get((command.branch, command.attempt))
         if before is not None:
             before.task.cancel()  # a message for its task takes its place
-        attempt = Attempt()
+        attempt = Attempt(is_in_doubt=in_doubt)
         task = self.group.create_task(self._pursue(command, attempt, in_doubt=in_doubt), name=command.id)
         self._running[command.branch, command.attempt] = _Running(attempt, task)
 
@@ -85,6 +85,15 @@ class Dispatch:
             running = self._running[command.branch, command.attempt]
             if running.attempt is attempt:
                 del self._running[command.branch, command.attempt]
+            if attempt.keeps_place:
+                self._left_open[command.branch, command.attempt] = attempt
+            else:
+                attempt.leave()
+
+    def let_go(self) -> None:
+        """Give back the places of attempts whose cancel this turn will not see."""
+        while self._left_open:
+            self._left_open.popitem()[1].leave()
 
     async def _load(self, command: Send) -> Sequence[WirePart]:
         """Return the parts of a send; the branches of a fan-out that share theirs read them once."""
@@ -97,8 +106,22 @@ class Dispatch:
     async def _read(self, refs: tuple[PartRef, ...]) -> Sequence[WirePart]:
         return parts_out(refs, await self.journal.payloads(ref.digest for ref in refs))
 
-    async def _cancel(self, command: Cancel, running: _Running | None) -> None:
-        result, detail = await self._stop(command, running)
+    def _start_cancel(self, command: Cancel) -> None:
+        key = command.branch, command.attempt
+        running = self._running.get(key)
+        attempt = running.attempt if running else self._left_open.get(key)
+        if attempt is not None:
+            attempt.keeps_place = True
+        self.group.create_task(self._cancel(command, running, attempt), name=command.id)
+
+    async def _cancel(self, command: Cancel, running: _Running | None, attempt: Attempt | None) -> None:
+        try:
+            result, detail = await self._stop(command, running)
+        finally:
+            self._left_open.pop((command.branch, command.attempt), None)
+            if attempt is not None:
+                attempt.keeps_place = False
+                attempt.leave()
         event = CancelSettled(
             at=self.now(), branch=command.branch, attempt=command.attempt, result=result, detail=detail
         )
@@ -118,7 +141,7 @@ class Dispatch:
                 waiting.cancel()
             running.task.cancel()
             remote = running.attempt.remote or remote
-            if not running.attempt.was_sent and remote is None:
+            if not running.attempt.was_sent and not running.attempt.is_in_doubt and remote is None:
                 return "not_sent", ""
         return await cancel_remote(self.calls, command, remote)
 

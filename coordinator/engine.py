@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from coordinator.core import events as ev
@@ -80,9 +81,11 @@ class Engine:
         mailbox = self.live[task_id] = Mailbox()
         try:
             turn = _Turn(self.journal, coordination, claim, mailbox, clock)
-            async with asyncio.TaskGroup() as group:
-                dispatch = Dispatch(group, self.calls, self.journal, mailbox.put, clock)
-                await turn.drive(dispatch, await self._first_fact(claim, clock()))
+            with ExitStack() as afterwards:
+                async with asyncio.TaskGroup() as group:
+                    dispatch = Dispatch(group, self.calls, self.journal, mailbox.put, clock)
+                    afterwards.callback(dispatch.let_go)
+                    await turn.drive(dispatch, await self._first_fact(claim, clock()))
         finally:
             del self.live[task_id]
 

@@ -3,8 +3,10 @@
 CoordinatorError
  ├─ ConfigurationError      the operator's input is wrong: plan, configuration, card
  ├─ RequestRefused          the client's input is wrong; names the field
+ ├─ RetryLater              the request is fine, only not now
  ├─ JournalError
  │   ├─ JournalUnavailable  storage away or full: try again
+ │   │   └─ JournalClosed   by this program itself: it will not come back
  │   ├─ JournalLocked       another process holds the database
  │   ├─ JournalTooNew       written by a newer version of this program
  │   ├─ ClaimLost           somebody else drives this coordination now
@@ -34,12 +36,29 @@ class RequestRefused(CoordinatorError):
         self.field = field
 
 
+class RetryLater(CoordinatorError):
+    """The coordinator cannot take this on now; try again in a while.
+
+    Raised before a task exists. Clients are told `retry_after_s`, and as `reason` a constant in capitals
+    (google.rpc.ErrorInfo), in the way of their binding (spec 3.3.2).
+    """
+
+    def __init__(self, message: str, *, reason: str, retry_after_s: float = 2.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.reason = reason
+
+
 class JournalError(CoordinatorError):
     """The journal could not do what was asked."""
 
 
 class JournalUnavailable(JournalError):
     """The database cannot be reached or written; try again."""
+
+
+class JournalClosed(JournalUnavailable):
+    """The journal is closed."""
 
 
 class JournalLocked(JournalError):

@@ -14,7 +14,15 @@ from coordinator.cli.client import Connection, Target, connect
 from coordinator.cli.exits import ExitCode, Stop, UnknownTask
 from coordinator.cli.formats import check_place, deliver, document
 from coordinator.cli.report import report_lines, report_of, run_lines
-from coordinator.cli.tables import agents_table, artifacts_table, plans_table, state_words, task_lines, tasks_table
+from coordinator.cli.tables import (
+    agents_table,
+    artifacts_table,
+    load_words,
+    plans_table,
+    state_words,
+    task_lines,
+    tasks_table,
+)
 from coordinator.cli.terminal import as_json, note, printable, say, say_json
 from coordinator.cli.view import TaskView
 from coordinator.core import model
@@ -27,9 +35,11 @@ async def agents(target: Target, form: Form) -> ExitCode:
     async with connect(target) as connection:
         known = await connection.agents()
     if form.as_json:
-        say_json({"agents": known})
+        say_json(known)
     else:
-        say(agents_table(known))
+        say(agents_table(known.get("agents", [])))
+        if words := load_words(known.get("load")):
+            say(Text(words))
     return ExitCode.OK
 
 

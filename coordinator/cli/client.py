@@ -137,9 +137,9 @@ class Connection:
                     return
                 request.page_token = page.next_page_token
 
-    async def agents(self) -> list[dict[str, Any]]:
-        """Return the specialists the coordinator knows."""
-        return await self._list("agents")
+    async def agents(self) -> dict[str, Any]:
+        """Return the specialists the coordinator knows as `agents`, and how busy it is as `load`."""
+        return await self._helper("GET", "agents")
 
     async def plans(self) -> list[dict[str, Any]]:
         """Return the plans the coordinator offers."""

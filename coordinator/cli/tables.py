@@ -44,18 +44,49 @@ def _table(*columns: str) -> Table:
 
 
 def agents_table(agents: Iterable[Json]) -> Table:
-    """Return who is known, whether they answer, and what they can do."""
-    table = _table("agent", "reachable", "skills", "url", "error")
+    """Return who is known, whether they answer, what they do for us now, and what they can do."""
+    table = _table("agent", "reachable", "branches", "circuit", "skills", "url", "error")
     for agent in agents:
         answer = ("yes", "green") if agent.get("reachable") else ("no", "red")
         table.add_row(
             Text(printable(agent.get("name", ""))),
             Text(*answer),
+            Text(_branches_words(agent.get("branches"))),
+            Text(*_circuit_words(agent.get("circuit"))),
             Text(", ".join(printable(skill.get("id", "")) for skill in agent.get("skills", []))),
             Text(printable(agent.get("url", ""))),
             Text(printable(agent.get("error") or ""), style="red"),
         )
     return table
+
+
+def _branches_words(branches: Any) -> str:
+    """Return `3 of 50, 2 wait`; a cap that was lowered says from what."""
+    if not isinstance(branches, Mapping):
+        return ""
+    cap, most, waiting = branches.get("cap", 0), branches.get("most", 0), branches.get("waiting", 0)
+    words = f"{branches.get('inUse', 0)} of {cap}" + (f" (lowered from {most})" if cap != most else "")
+    return printable(words + (f", {waiting} wait" if waiting else ""))
+
+
+def _circuit_words(circuit: Any) -> tuple[str, str]:
+    if not isinstance(circuit, Mapping):
+        return "", ""
+    state, retry_s = str(circuit.get("state", "")), circuit.get("retrySeconds")
+    next_try = f", next try in {retry_s:.0f} s" if isinstance(retry_s, int | float) else ""
+    words = printable(state.replace("_", " ") + next_try)
+    return words, "green" if state == "closed" else "red"
+
+
+def load_words(load: Any) -> str:
+    """Return how busy the coordinator is, or nothing when it does not say."""
+    if not isinstance(load, Mapping):
+        return ""
+    branches, tasks = load.get("branches", {}), load.get("coordinations", {})
+    under_way = f"{branches.get('inUse', 0)} of {branches.get('most', 0)} branches under way"
+    driven = f"{tasks.get('running', 0)} of {tasks.get('most', 0)} tasks driven"
+    waiting = f"{tasks.get('waiting', 0)} of {tasks.get('mostWaiting', 0)} wait"
+    return printable(f"{under_way}, {branches.get('waiting', 0)} wait; {driven}, {waiting}")
 
 
 def plans_table(plans: Iterable[Json]) -> Table:

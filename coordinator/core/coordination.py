@@ -45,7 +45,8 @@ class Coordination:
         self.messages: tuple[Message, ...] = (accepted.message,)  #: what the client has said
         self.stages = {stage.name: StageRun(stage, accepted.task_id) for stage in accepted.plan.stages}
         self.passing = Passing(accepted) if accepted.plan.passes_through else None
-        self.is_shown = self.passing is None  #: in plain delegation there is a task as soon as the agent has one
+        #: in plain delegation there is a task as soon as the agent has one, or at once where that will take a while
+        self.is_shown = self.passing is None or accepted.patience_s <= 0
         self._has_started = False
         self._open: dict[str, Command] = {}
         self._issued: list[Command] = []

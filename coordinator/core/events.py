@@ -38,7 +38,9 @@ class TaskAccepted(Event):
     partials: bool = False  #: the client wants every branch's result as soon as it is there
     remote_context: str = ""  #: in plain delegation, what the specialist calls this context
     remote_references: tuple[str, ...] = ()  #: in plain delegation, the specialist's tasks the message refers to
-    patience_s: float = 2.0  #: in plain delegation, how long a direct Message of the specialist stays one
+    patience_s: float = (
+        2.0  #: in plain delegation, how long a direct Message of the specialist stays one; 0: not at all
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,10 +19,13 @@ class Remedy:
 
     again: bool  #: the same agent, later
     elsewhere: bool  #: another agent
+    is_elsewhere_first: bool = False  #: another agent, if there is one, before the same one again
 
 
 REMEDIES: Mapping[FailureKind, Remedy] = {
     FailureKind.UNREACHABLE: Remedy(again=True, elsewhere=True),
+    # It is known not to answer for a while: another agent can have the work at once.
+    FailureKind.CIRCUIT_OPEN: Remedy(again=True, elsewhere=True, is_elsewhere_first=True),
     FailureKind.OVERLOADED: Remedy(again=True, elsewhere=True),
     FailureKind.FAILED: Remedy(again=True, elsewhere=True),
     FailureKind.LOST: Remedy(again=True, elsewhere=True),
@@ -77,6 +80,8 @@ def decide(failure: Failure, retry: Retry, room: Room, *, at: float, jitter: flo
     remedy = REMEDIES[failure.kind]
     if room.budget_left == 0:
         return None
+    if remedy.is_elsewhere_first and room.agents_left > 0:
+        return FallBack()
     if remedy.again and room.attempts_here < retry.attempts:
         again = at + max(backoff_s(retry, room.attempts_here, jitter), failure.retry_after_s or 0.0)
         if room.until is None or again < room.until:

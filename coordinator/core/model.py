@@ -344,6 +344,7 @@ class FailureKind(StrEnum):
     """Why an attempt failed; `failure.py` says what follows from each."""
 
     UNREACHABLE = "unreachable"  #: no connection: nothing was sent
+    CIRCUIT_OPEN = "circuit_open"  #: not asked at all: it could not be reached several times in a row
     IN_DOUBT = "in_doubt"  #: sent, and no definite answer even after looking it up
     OVERLOADED = "overloaded"  #: 429 or 503: refused before a task was created
     FAILED = "failed"  #: the specialist's task ended FAILED

@@ -10,6 +10,7 @@ from typing import Any
 from coordinator.core.branch import Branch
 from coordinator.core.coordination import Coordination
 from coordinator.core.model import Verdict
+from coordinator.core.states import BranchState
 
 MOST_BRANCHES = 200
 """Branches listed in metadata; the tally always counts them all."""
@@ -68,7 +69,7 @@ def _branch_progress(branch: Branch, at: float) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "id": branch.key,
         "agent": branch.agent.name,
-        "state": str(branch.state),
+        "state": str(_state_shown(branch)),
         "attempt": len(branch.attempts),
         "seconds": _seconds(branch.started_at, branch.settled_at or at),
     }
@@ -77,6 +78,12 @@ def _branch_progress(branch: Branch, at: float) -> dict[str, Any]:
     if branch.failure:
         shown["error"] = branch.failure.message
     return shown
+
+
+def _state_shown(branch: Branch) -> BranchState:
+    """Return the state, but for a branch that is to be sent and has no place yet: it is queued."""
+    is_waiting = branch.state is BranchState.SENDING and not any(it.has_started for it in branch.open_attempts())
+    return BranchState.QUEUED if is_waiting else branch.state
 
 
 def _branch_record(branch: Branch) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from coordinator.inbound.contexts import Contexts
 from coordinator.inbound.edge import BodyLimit, ExtensionEcho, JsonOnly, VersionParameter
 from coordinator.inbound.handler import CallContexts, TaskService
 from coordinator.inbound.intake import Intake
+from coordinator.inbound.retrying import RetryRefusals
 
 __all__ = [
     "BodyLimit",
@@ -14,6 +15,7 @@ __all__ = [
     "ExtensionEcho",
     "Intake",
     "JsonOnly",
+    "RetryRefusals",
     "TaskService",
     "TokenBackend",
     "VersionParameter",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from a2a.server.context import ServerCallContext
 from a2a.server.request_handlers.request_handler import validate_request_params
@@ -30,17 +30,17 @@ from coordinator.core.model import TaskState
 from coordinator.core.questions import Why
 from coordinator.core.view import TaskView
 from coordinator.drivers import Driver
-from coordinator.errors import BadPageToken, RequestRefused, TaskClosed
+from coordinator.errors import BadPageToken, RequestRefused, RetryLater, TaskClosed
 from coordinator.inbound.edge import ACTIVATED
 from coordinator.inbound.intake import Caller, Intake
 from coordinator.inbound.refusals import HistoryLength, NotOffered, check_history_length, check_page_size, invalid
+from coordinator.inbound.retrying import SCOPE, noting_refusals
 from coordinator.journal import HIDDEN, Head, Journal, Scope, TaskFilter
 from coordinator.journal.codec import encode
 from coordinator.projection import Event, Projection, Renderer
 from coordinator.wire import state_in
 
 PLAN = "coordinator.plan"
-SCOPE = "coordinator.scope"
 
 
 class CallContexts(DefaultServerCallContextBuilder):
@@ -58,6 +58,7 @@ class CallContexts(DefaultServerCallContextBuilder):
         return context
 
 
+@noting_refusals
 @dataclass(slots=True)
 class TaskService(NotOffered):
     """Serves tasks to clients, each only its own (spec 13.1)."""
@@ -191,10 +192,12 @@ class TaskService(NotOffered):
                 told = await self.projection.told(head.task_id)
                 await self._receive(params, caller, head)
                 return head.task_id, told
-            acceptance = await self.intake.accept(params, caller)
+            with self.driver.admission() as is_next:
+                acceptance = await self.intake.accept(params, replace(caller, has_to_wait=not is_next))
+                if acceptance.created:
+                    self.driver.admit(acceptance.task_id)
         except RequestRefused as error:
             raise invalid(error.field, str(error)) from error
-        self.driver.wake(acceptance.task_id)
         return acceptance.task_id, None
 
     async def _receive(self, params: a2a.SendMessageRequest, caller: Caller, head: Head) -> None:
@@ -202,6 +205,9 @@ class TaskService(NotOffered):
         message = params.message
         if message.context_id and message.context_id != head.context_id:
             raise invalid("message.context_id", f"task {head.task_id} belongs to another context")
+        if self.driver.is_waiting(head.task_id):
+            # Only its turn can say what the message is for, and a message is no way past the others.
+            raise RetryLater(f"task {head.task_id} waits for its turn", reason="TASK_NOT_BEGUN")
         try:
             receipt = await self.intake.receive(params, caller, head)
         except TaskClosed as error:

@@ -95,6 +95,7 @@ class Caller:
     knows_us: bool = False  #: has activated our extension
     idempotency_key: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    has_to_wait: bool = False  #: a new task is not begun at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +168,15 @@ class Intake:
         if resolved.passes_through:
             accepted = await self.contexts.translated(accepted, caller.scope)
             at_once = request.configuration.return_immediately
-            accepted = replace(accepted, patience_s=DIRECT_AT_ONCE_S if at_once else DIRECT_S)
+            patience_s = DIRECT_AT_ONCE_S if at_once else DIRECT_S
+            # What waits for its turn has to be a task: nobody could read or cancel it otherwise.
+            accepted = replace(accepted, patience_s=0.0 if caller.has_to_wait else patience_s)
         new = NewTask(
             task_id=accepted.task_id,
             context_id=accepted.context_id,
             scope=caller.scope,
             plan=plan.name,
-            state=HIDDEN if resolved.passes_through else TaskState.SUBMITTED,
+            state=HIDDEN if resolved.passes_through and not caller.has_to_wait else TaskState.SUBMITTED,
             at=now,
         )
         acceptance = await self.journal.accept(

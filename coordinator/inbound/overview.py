@@ -13,14 +13,18 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from coordinator.directory import KnownAgent
+from coordinator.drivers import Load
+from coordinator.drivers.local import LocalDriver
 from coordinator.errors import JournalUnavailable, RequestRefused
 from coordinator.inbound.intake import Intake
 from coordinator.journal import Journal
+from coordinator.outbound import Occupancy, Places
 from coordinator.planning import PlanFile, agents_of
 
 
-def overview_routes(intake: Intake, journal: Journal) -> Sequence[Route]:
+def overview_routes(intake: Intake, journal: Journal, driver: LocalDriver) -> Sequence[Route]:
     """Return the routes."""
+    places = driver.engine.calls.places
 
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -33,7 +37,9 @@ def overview_routes(intake: Intake, journal: Journal) -> Sequence[Route]:
         return PlainTextResponse("ready\n")
 
     async def agents(_: Request) -> Response:
-        return JSONResponse({"agents": [_agent(agent) for agent in await intake.directory.survey()]})
+        known = await intake.directory.survey()
+        told = [_agent(agent) | _occupancy(places.occupancy(agent.name)) for agent in known]
+        return JSONResponse({"agents": told, "load": _load(places, driver.load())})
 
     async def plans(_: Request) -> Response:
         default = intake.settings.default_plan
@@ -71,6 +77,30 @@ def _agent(agent: KnownAgent) -> dict[str, Any]:
         "streaming": bool(agent.ref and agent.ref.streaming),
         "version": agent.ref.version if agent.ref else "",
         "binding": agent.ref.binding if agent.ref else "",
+    }
+
+
+def _occupancy(agent: Occupancy) -> dict[str, Any]:
+    return {
+        "branches": {"cap": agent.cap, "most": agent.most, "inUse": agent.in_use, "waiting": agent.waiting},
+        "circuit": {
+            "state": str(agent.circuit),
+            "failures": agent.failures,
+            "lastFailure": agent.last_failure or None,
+            "retrySeconds": agent.retry_s,
+        },
+    }
+
+
+def _load(places: Places, load: Load) -> dict[str, Any]:
+    return {
+        "branches": {"most": places.caps.process, "inUse": places.in_use, "waiting": places.waiting},
+        "coordinations": {
+            "most": load.most_running,
+            "running": load.running,
+            "mostWaiting": load.most_waiting,
+            "waiting": load.waiting,
+        },
     }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
-from coordinator.errors import ClaimLost, JournalError, JournalUnavailable, TaskClosed, UnknownTask
+from coordinator.errors import ClaimLost, JournalClosed, JournalError, TaskClosed, UnknownTask
 from coordinator.journal.clock import Clock, system_time
 from coordinator.journal.paging import Cursor, cursor_of, token_after
 from coordinator.journal.protocol import HIDDEN, Acceptance, Claim, Entry, Head, InboxItem, Status, TaskPage
@@ -186,8 +186,7 @@ class MemoryJournal:
 
     def _open_tasks(self) -> dict[str, _Coordination]:
         if self._closed:
-            message = "the journal is closed"
-            raise JournalUnavailable(message)
+            raise JournalClosed
         return self._coordinations
 
     def _keep(self, payloads: Iterable[Payload]) -> None:

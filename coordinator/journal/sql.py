@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from coordinator.errors import CoordinatorError, JournalUnavailable
+from coordinator.errors import CoordinatorError, JournalClosed
 from coordinator.journal import sql_reads, sql_writes
 from coordinator.journal.clock import Clock, system_time
 from coordinator.journal.signals import Signals
@@ -181,6 +181,5 @@ class SqlJournal:
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
         if self._is_closed:
-            message = "the journal is closed"
-            raise JournalUnavailable(message)
+            raise JournalClosed
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._database.read, query)

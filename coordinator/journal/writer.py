@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from coordinator.errors import JournalError, JournalUnavailable
+from coordinator.errors import JournalClosed, JournalError, JournalUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,8 +62,7 @@ class Writer:
         Whoever is canceled here does not stop the job: it may still be committed.
         """
         if self._is_stopping:
-            message = "the journal is closed"
-            raise JournalUnavailable(message)
+            raise JournalClosed
         job = _Job(work, changes, self._loop.create_future())
         self._jobs.put(job)
         return cast(T, await job.waiting)

@@ -7,15 +7,19 @@ core, never as an exception there. Errors are translated here, once.
 from coordinator.outbound.calls import AgentCalls, Patience, shared_http_client
 from coordinator.outbound.cancel import cancel_remote
 from coordinator.outbound.look import look
+from coordinator.outbound.places import Caps, Occupancy, Places
 from coordinator.outbound.pursue import Attempt, Emit, Fact, pursue
 from coordinator.outbound.run_times import RunTimes
 
 __all__ = [
     "AgentCalls",
     "Attempt",
+    "Caps",
     "Emit",
     "Fact",
+    "Occupancy",
     "Patience",
+    "Places",
     "RunTimes",
     "cancel_remote",
     "look",

@@ -18,6 +18,7 @@ from coordinator.core.extension import URI
 from coordinator.core.model import AgentRef, FailureKind, RemoteTask
 from coordinator.outbound.failures import CallFailed, translated
 from coordinator.outbound.outgoing import Outgoing
+from coordinator.outbound.places import Places
 from coordinator.outbound.run_times import RunTimes
 from coordinator.wire import timestamp
 
@@ -74,6 +75,7 @@ class AgentCalls:
     tokens: Mapping[str, str] = field(default_factory=dict)
     credentials: Mapping[str, str] = field(default_factory=dict)  #: bearer tokens an answer may name
     run_times: RunTimes = field(default_factory=RunTimes)
+    places: Places = field(default_factory=Places)
     rng: random.Random = field(default_factory=random.SystemRandom)
     _clients: dict[AgentRef, Client] = field(default_factory=dict)
 

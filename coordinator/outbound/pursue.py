@@ -31,6 +31,7 @@ from coordinator.outbound.envelope import Envelope
 from coordinator.outbound.failures import CallFailed, Trouble
 from coordinator.outbound.inquiries import inquiries_in
 from coordinator.outbound.outgoing import Outgoing
+from coordinator.outbound.places import CircuitOpen, Place, Places
 from coordinator.outbound.reading import AnswerTooLarge, Reading
 from coordinator.outbound.relay import Relay, Told
 from coordinator.outbound.schemas import mismatch
@@ -65,8 +66,26 @@ class Attempt:
     """What others may know of a running attempt: whether it went out, and whose task it became."""
 
     was_sent: bool = False
+    is_in_doubt: bool = False  #: it may have gone out before a restart
     remote: RemoteTask | None = None
     opened: asyncio.Event = field(default_factory=asyncio.Event)
+    place: Place | None = None
+    keeps_place: bool = False  #: its remote task may go on: the place is free once that is canceled
+
+    def noting(self, emit: Emit) -> Emit:
+        """Return *emit*, but the place learns from every fact."""
+
+        def tell(fact: Fact) -> None:
+            if self.place is not None:
+                self.place.note(fact.event)
+            emit(fact)
+
+        return tell
+
+    def leave(self) -> None:
+        """Give the place back, if there is one."""
+        if self.place is not None:
+            self.place.leave()
 
 
 async def pursue(
@@ -81,26 +100,38 @@ async def pursue(
 ) -> None:
     """Bring *command* to its end and emit facts on the way.
 
-    *in_doubt* says a send may already have gone out before a restart: it is looked up first.
+    A send waits for a place first; a task that is known to be under way has one. *in_doubt* says a send may
+    already have gone out before a restart: it is looked up first.
     """
-    pursuit = Pursuit(calls, command, attempt, emit, now)
+    tell = attempt.noting(emit)
+    pursuit = Pursuit(calls, command, attempt, tell, now)
     try:
+        attempt.place = await _place(calls.places, command)
         if isinstance(command, Follow):
             pursuit.attach(command.remote)
         elif command.remote is not None:
             if not await pursuit.deliver(command, await load(command), command.remote, in_doubt=in_doubt):
                 return
         else:
-            emit(Fact(AttemptStarted(at=now(), branch=command.branch, attempt=command.attempt)))
+            tell(Fact(AttemptStarted(at=now(), branch=command.branch, attempt=command.attempt)))
             await pursuit.obtain(command, await load(command), in_doubt=in_doubt)
         await pursuit.follow()
         await pursuit.conclude(command.expect)
     except CallFailed as error:
         pursuit.fail(error.trouble.failure, is_open=error.trouble.is_ambiguous or attempt.remote is not None)
+    except CircuitOpen as error:
+        pursuit.fail(Failure(FailureKind.CIRCUIT_OPEN, str(error), retry_after_s=error.seconds), is_open=in_doubt)
     except AnswerTooLarge as error:
         pursuit.fail(Failure(FailureKind.TOO_LARGE, str(error)), is_open=True)
     finally:
         pursuit.hush()
+
+
+async def _place(places: Places, command: Send | Follow) -> Place:
+    """Wait for a place, unless the specialist has the task: that is under way whether there is room or not."""
+    agent = command.agent.name
+    is_known = isinstance(command, Follow) or command.remote is not None
+    return places.occupy(agent) if is_known else await places.enter(agent)
 
 
 class Pursuit:
@@ -282,6 +313,7 @@ class Pursuit:
 
     def fail(self, failure: Failure, *, is_open: bool) -> None:
         """Emit the end of an attempt without a result."""
+        self._attempt.keeps_place = is_open
         event = AttemptFailed(
             at=self._now(),
             branch=self._branch,

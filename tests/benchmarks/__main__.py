@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from coordinator.app import uvloop_runner
-from tests.benchmarks import fanout, idle, journal, merge, quality
+from tests.benchmarks import fanout, idle, journal, merge, open_branches, quality, stragglers, wide
 from tests.benchmarks.report import Figure, as_json, as_table
 
 BENCHMARKS = {
@@ -19,6 +19,9 @@ BENCHMARKS = {
     "merge": merge.run,
     "idle": idle.run,
     "quality": quality.run,
+    "stragglers": stragglers.run,
+    "wide": wide.run,
+    "open": open_branches.run,
 }
 
 

@@ -7,10 +7,11 @@ import json
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -44,9 +45,9 @@ class Coordinator:
     process: psutil.Process
     client: Client
 
-    async def round(self) -> Cost:
+    async def round(self, text: str = "work") -> Cost:
         """Send one task and wait for its end; the processor time is the coordinator's alone."""
-        return await measured(lambda: completed(self.client), lambda: cpu_of(self.process))
+        return await measured(lambda: completed(self.client, text), lambda: cpu_of(self.process))
 
 
 async def measured(act: Callable[[], Awaitable[None]], cpu: Callable[[], float]) -> Cost:
@@ -63,11 +64,16 @@ def cpu_of(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-async def completed(client: Client) -> None:
+def request_of(text: str, *, return_immediately: bool = False) -> a2a.SendMessageRequest:
+    """Return a request for a new task."""
+    message = a2a.Message(message_id=str(uuid.uuid4()), role=a2a.ROLE_USER, parts=[a2a.Part(text=text)])
+    configuration = a2a.SendMessageConfiguration(history_length=0, return_immediately=return_immediately)
+    return a2a.SendMessageRequest(message=message, configuration=configuration)
+
+
+async def completed(client: Client, text: str = "work") -> None:
     """Send a message and wait until its task is completed. Raises `RuntimeError` for any other end."""
-    message = a2a.Message(message_id=str(uuid.uuid4()), role=a2a.ROLE_USER, parts=[a2a.Part(text="work")])
-    configuration = a2a.SendMessageConfiguration(history_length=0)
-    request = a2a.SendMessageRequest(message=message, configuration=configuration)
+    request = request_of(text)
     state = a2a.TASK_STATE_UNSPECIFIED
     async for event in client.send_message(request, context=ClientCallContext(timeout=PATIENCE_S)):
         kind = event.WhichOneof("payload")
@@ -89,10 +95,17 @@ async def cards(urls: Iterable[str], http: httpx.AsyncClient) -> list[a2a.AgentC
 
 @asynccontextmanager
 async def coordinator(
-    place: Path, agents: Path, http: httpx.AsyncClient, *, db: str = "", streaming: bool = False
+    place: Path,
+    agents: Path,
+    http: httpx.AsyncClient,
+    *,
+    db: str = "",
+    streaming: bool = False,
+    plan: str = PLAN,
+    **settings: Any,
 ) -> AsyncIterator[Coordinator]:
     """Run a coordinator for the cards in *agents*; it keeps everything in the folder *place*."""
-    config = _configured(place, agents, db)
+    config = _configured(place, agents, plan, {"db": db or str(place / "journal.db")} | settings)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "coordinator.cli", "serve", "--config", config),
         stderr=asyncio.subprocess.PIPE,
@@ -105,19 +118,18 @@ async def coordinator(
         await process.communicate()
 
 
-def _configured(place: Path, agents: Path, db: str) -> Path:
+def _configured(place: Path, agents: Path, plan: str, settings: Mapping[str, Any]) -> Path:
     place.mkdir()
-    (place / "plan.yaml").write_text(PLAN)
-    settings = {
+    (place / "plan.yaml").write_text(plan)
+    known = {
         "port": 0,
-        "db": db or str(place / "journal.db"),
         "agents": [str(agents)],
         "plans": [str(place / "plan.yaml")],
         "default_plan": "everyone",
         "log_format": "json",
     }
     config = place / "coordinator.yaml"
-    config.write_text(json.dumps(settings))
+    config.write_text(json.dumps(known | dict(settings)))
     return config
 
 

@@ -224,12 +224,18 @@ AGENTS = [
         "reachable": True,
         "error": None,
         "skills": [{"id": "python-review", "tags": ["python"]}],
+        "branches": {"cap": 50, "most": 50, "inUse": 3, "waiting": 0},
+        "circuit": {"state": "closed", "failures": 0, "retrySeconds": None},
         "streaming": True,
         "version": "1.0",
         "binding": "JSONRPC",
     },
     {"name": "types", "url": "http://127.0.0.1:8425/", "reachable": False, "error": "connection refused", "skills": []},
 ]
+LOAD = {
+    "branches": {"most": 1000, "inUse": 3, "waiting": 0},
+    "coordinations": {"most": 200, "running": 1, "mostWaiting": 1000, "waiting": 0},
+}
 PLANS = [
     {
         "name": "code-review",
@@ -253,7 +259,7 @@ def application(coordinator: Coordinator, url: str, token: str | None = None) ->
     )
 
     async def agents(_: Request) -> JSONResponse:
-        return JSONResponse({"agents": AGENTS})
+        return JSONResponse({"agents": AGENTS, "load": LOAD})
 
     async def plans(_: Request) -> JSONResponse:
         return JSONResponse({"plans": PLANS})

@@ -21,7 +21,10 @@ def test_agents_are_shown_with_what_is_wrong(call):
     result = call("agents")
     assert result.exit_code == 0
     assert "connection refused" in result.stdout
-    assert [agent["name"] for agent in json.loads(call("agents", "--json").stdout)["agents"]] == ["lint", "types"]
+    assert "3 of 1000 branches under way" in result.stdout
+    told = json.loads(call("agents", "--json").stdout)
+    assert [agent["name"] for agent in told["agents"]] == ["lint", "types"]
+    assert told["load"]["coordinations"]["running"] == 1
 
 
 def test_plans_are_shown(call):

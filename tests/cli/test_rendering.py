@@ -14,6 +14,7 @@ from coordinator.cli.tables import (
     agents_table,
     artifact_lines,
     artifacts_table,
+    load_words,
     local_time,
     plans_table,
     task_lines,
@@ -199,9 +200,25 @@ def test_a_run_without_times_says_nothing_about_them():
 
 def test_agents_are_listed_with_their_errors():
     told = lines(agents_table(AGENTS))
-    assert told[0].split() == ["agent", "reachable", "skills", "url", "error"]
-    assert told[1].split() == ["lint", "yes", "python-review", "http://127.0.0.1:8421/"]
+    assert told[0].split() == ["agent", "reachable", "branches", "circuit", "skills", "url", "error"]
+    assert told[1].split() == ["lint", "yes", "3", "of", "50", "closed", "python-review", "http://127.0.0.1:8421/"]
     assert told[2].endswith("http://127.0.0.1:8425/  connection refused")
+
+
+def test_an_agent_in_trouble_is_listed_with_its_lowered_cap_and_when_it_is_tried_again():
+    branches = {"cap": 4, "most": 8, "inUse": 4, "waiting": 2}
+    circuit = {"state": "half_open", "failures": 5, "retrySeconds": 11.6}
+    (_, row) = lines(agents_table([{"name": "busy", "reachable": True, "branches": branches, "circuit": circuit}]))
+    assert "4 of 4 (lowered from 8), 2 wait  half open, next try in 12 s" in row
+
+
+def test_how_busy_the_coordinator_is_takes_one_line():
+    branches = {"most": 1000, "inUse": 12, "waiting": 3}
+    tasks = {"most": 200, "running": 4, "mostWaiting": 1000, "waiting": 1}
+    assert load_words({"branches": branches, "coordinations": tasks}) == (
+        "12 of 1000 branches under way, 3 wait; 4 of 200 tasks driven, 1 of 1000 wait"
+    )
+    assert load_words(None) == ""
 
 
 def test_plans_are_listed_with_what_they_wait_for():

@@ -67,6 +67,11 @@ def test_a_rejected_sub_task_goes_straight_to_another_agent():
     assert isinstance(after(FailureKind.REJECTED, TWICE, Room(1, 1)), FallBack)
 
 
+def test_an_agent_that_is_left_alone_is_asked_again_only_if_nobody_else_can_do_it():
+    assert isinstance(after(FailureKind.CIRCUIT_OPEN, TWICE, Room(1, 1)), FallBack)
+    assert after(FailureKind.CIRCUIT_OPEN, TWICE, Room(1, 0), retry_after=12.0) == TryAgain(112.0)
+
+
 @pytest.mark.parametrize("kind", FailureKind)
 def test_without_budget_nothing_is_tried(kind):
     assert after(kind, TWICE, Room(1, 1, budget_left=0)) is None

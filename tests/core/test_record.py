@@ -38,7 +38,7 @@ def test_progress_shows_the_tally_and_every_branch():
                 "error": "busy",
             },
             {"id": "review/c", "agent": "agent-c", "state": "succeeded", "attempt": 1, "seconds": 0.25},
-            {"id": "review/d", "agent": "agent-d", "state": "sending", "attempt": 1, "seconds": 0.0},
+            {"id": "review/d", "agent": "agent-d", "state": "queued", "attempt": 1, "seconds": 0.0},
         ],
     }
 
@@ -47,6 +47,24 @@ def test_a_branch_that_waits_for_a_place_has_taken_no_time():
     script = Script(2, limits=Limits(concurrency=1))
     queued = progress(script.coordination, T0 + 60)["branches"][1]
     assert queued == {"id": "review/b", "agent": "agent-b", "state": "queued", "attempt": 0, "seconds": 0.0}
+
+
+def test_a_branch_whose_request_has_not_gone_out_shows_as_queued_and_then_as_sending():
+    script = Script(1)
+    assert progress(script.coordination, T0)["branches"][0]["state"] == "queued"
+    script.begins("a")
+    assert progress(script.coordination, T0)["branches"][0]["state"] == "sending"
+
+
+def test_the_run_record_counts_the_wait_for_a_place_as_queue_time():
+    script = Script(1)
+    script.now += 2.5
+    script.begins("a")
+    script.now += 1.0
+    script.succeeds("a")
+    script.merges()
+    (branch,) = run_record(script.coordination)["branches"]
+    assert (branch["queueSeconds"], branch["runSeconds"]) == (2.5, 1.0)
 
 
 def test_the_run_record_of_a_partial_result_says_what_became_of_every_branch():

@@ -109,31 +109,32 @@ class Coordinator:
 
 @asynccontextmanager
 async def coordinating(
-    folder: Path, fleet: Fleet, *plans: Document, patience: Patience | None = None, **settings_: Any
+    folder: Path, fleet: Fleet, *plans: Document, patience: Patience | None = None, **settings: Any
 ) -> AsyncIterator[Coordinator]:
     """Serve a coordinator that knows *plans*, the first one is the default, and the agents of *fleet*.
 
-    When the block ends nothing is left open: every cancel has been answered.
+    *settings* go before those it is given otherwise. When the block ends nothing is left open: every cancel
+    has been answered.
     """
     place = folder / uuid.uuid4().hex
     place.mkdir()
     for number, plan in enumerate(plans):
         (place / f"{number}.yaml").write_text(yaml.safe_dump(plan), encoding="utf-8")
     opened = listener()
-    settings = Settings(
-        port=opened.getsockname()[1],
-        db="memory",
-        plans=(str(place),),
-        default_plan=plans[0]["name"],
-        **{"agents": (str(fleet.write_cards(place / "cards")),)} | settings_,
-    )
+    known = {
+        "db": "memory",
+        "plans": (str(place),),
+        "default_plan": plans[0]["name"],
+        "agents": (str(fleet.write_cards(place / "cards")),),
+    }
+    configured = Settings(port=opened.getsockname()[1], **(known | settings))
     with opened:
         async with (
-            assembled(settings, patience or Patience(progress_s=0.0)) as app,
+            assembled(configured, patience or Patience(progress_s=0.0)) as app,
             serving(app, opened),
-            calling(settings.url, "JSONRPC") as caller,
+            calling(configured.url, "JSONRPC") as caller,
         ):
-            yield Coordinator(settings.url, caller)
+            yield Coordinator(configured.url, caller)
 
 
 def settled(progress: Mapping[str, Any]) -> int:
