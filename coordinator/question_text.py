@@ -54,7 +54,8 @@ def _lines(question: Question) -> list[str]:
     else:
         verb = "asks for an authorisation" if inquiry.kind == "auth" else "asks"
         what = f"{question.agent} ({question.branch}) {verb}: {words}"
-    lines = [f"{question.number}. {what}"]
+    # Lines of the question itself are set in: they must not look like questions of their own.
+    lines = [f"{question.number}. {what}".replace("\n", "\n   ")]
     lines += [f"   - {choice.id}: {choice.text}" if choice.text else f"   - {choice.id}" for choice in inquiry.choices]
     lines.append(f"   Without an answer by {_when(question.default_at)}: {question.then}.")
     return lines

@@ -82,7 +82,7 @@ def ruling(answer: Answer, unsettled: Sequence[Open], conflicts: Conflicts) -> t
 
 
 def _told(unsettled: Sequence[Open]) -> str:
-    lines = [f"The agents contradict each other about {len(unsettled)} things:"]
+    lines = [f"The agents contradict each other about {len(unsettled)} thing{'s' if len(unsettled) > 1 else ''}:"]
     lines += [one.line() for one in unsettled[:MOST_IN_TEXT]]
     if len(unsettled) > MOST_IN_TEXT:
         lines.append(f"… and {len(unsettled) - MOST_IN_TEXT} more in the data part.")
