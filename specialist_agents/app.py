@@ -17,13 +17,17 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from specialist_agents.asking import ApprovalExecutor, DecisionExecutor
 from specialist_agents.cards import CARDS, SCHEMA
 from specialist_agents.documents import FindingsDocuments
 from specialist_agents.executor import ReviewExecutor
+from specialist_agents.intake import PROJECT
+from specialist_agents.pages import PATH, approval_routes
 from specialist_agents.premises import premises
 from specialist_agents.requests import ReviewRequests
-from specialist_agents.reviewers import REVIEWERS
+from specialist_agents.reviewers import REVIEWERS, Way
 from specialist_agents.store import BoundedTaskStore
+from specialist_agents.waiting import WaitingRoom
 from specialist_agents.workshop import WORKER, Limits, Workshop
 
 #: The largest allowed input in base64, with names and JSON around it.
@@ -67,7 +71,8 @@ def create_app(
     """
     allowed = limits or Limits()
     workshop = Workshop(allowed, worker)
-    executor = ReviewExecutor(card.name, workshop, FindingsDocuments(schema), allowed.concurrent)
+    room = WaitingRoom()
+    executor = _executor(card, workshop, FindingsDocuments(schema), allowed.concurrent, room)
     handler = ReviewRequests(executor, BoundedTaskStore(), card)
 
     @asynccontextmanager
@@ -79,15 +84,30 @@ def create_app(
                 await handler.aclose()
 
     return Starlette(
-        routes=_routes(handler, card),
+        routes=[*approval_routes(room, handler.resume), *_routes(handler, card)],
         middleware=[Middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)],
         lifespan=lifespan,
     )
 
 
+def _executor(
+    card: AgentCard, workshop: Workshop, documents: FindingsDocuments, concurrent: int, room: WaitingRoom
+) -> ReviewExecutor:
+    """Return what does the reviews, by what they need besides the files."""
+    match REVIEWERS[card.name].way:
+        case Way.NOTHING:
+            return ReviewExecutor(card.name, workshop, documents, concurrent)
+        case Way.DECISION:
+            return DecisionExecutor(card.name, workshop, documents, concurrent, room=room)
+        case Way.APPROVAL:
+            pages = card.supported_interfaces[0].url.rstrip("/") + PATH
+            return ApprovalExecutor(card.name, workshop, documents, concurrent, room=room, taken=PROJECT, pages=pages)
+
+
 def _routes(handler: ReviewRequests, card: AgentCard) -> list[BaseRoute]:
     reviewer = REVIEWERS[card.name]
-    answer = {"status": "ok", "agent": card.name, "tool": reviewer.distribution, "version": reviewer.version()}
+    tool = reviewer.distribution or card.name
+    answer = {"status": "ok", "agent": card.name, "tool": tool, "version": reviewer.version()}
 
     async def health(_: Request) -> JSONResponse:
         return JSONResponse(answer)

@@ -14,6 +14,8 @@ import specialist_agents
 
 CARDS = Path(specialist_agents.__file__).parent.parent / "agent_cards"
 SCHEMA = Path("schemas") / "findings-v1.json"
+ASKING = "asking"
+"""The folder below for the agents that wait for somebody, which nobody starts unless asked to."""
 
 
 class UnknownAgent(Exception):
@@ -22,21 +24,25 @@ class UnknownAgent(Exception):
 
 def card_names(folder: Path = CARDS) -> list[str]:
     """Return the names of all agents that have a card."""
-    return sorted(path.stem for path in folder.glob("*.json"))
+    return sorted(_cards(folder))
+
+
+def _cards(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in (*folder.glob(f"{ASKING}/*.json"), *folder.glob("*.json"))}
 
 
 def read_card(name: str, folder: Path = CARDS) -> AgentCard:
     """Read one agent's card; raises UnknownAgent when there is none or it is not a card."""
-    known = card_names(folder)
+    known = _cards(folder)
     if name not in known:
-        choice = ", ".join(known) or "none"
+        choice = ", ".join(sorted(known)) or "none"
         raise UnknownAgent(f"unknown agent {name!r}; {folder} has: {choice}")
     try:
-        card = Parse((folder / f"{name}.json").read_text("utf-8"), AgentCard())
+        card = Parse(known[name].read_text("utf-8"), AgentCard())
     except ParseError as error:
-        raise UnknownAgent(f"{folder / name}.json is not an Agent Card: {error}") from error
+        raise UnknownAgent(f"{known[name]} is not an Agent Card: {error}") from error
     if not card.supported_interfaces:
-        raise UnknownAgent(f"{folder / name}.json names no interface")
+        raise UnknownAgent(f"{known[name]} names no interface")
     return card
 
 

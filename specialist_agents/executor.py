@@ -6,7 +6,7 @@ judged before the task existed.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from a2a.server.agent_execution import AgentExecutor, RequestContext
@@ -17,7 +17,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from typing_extensions import override
 
 from specialist_agents.documents import FindingsDocuments
-from specialist_agents.intake import MEDIA_TYPE, SourceFile, files_of
+from specialist_agents.intake import PYTHON, SourceFile, Taken, files_of
 from specialist_agents.workshop import ReviewFailure, Workshop
 
 ARTIFACT = "findings"
@@ -28,45 +28,72 @@ logger = logging.getLogger(__name__)
 class ReviewExecutor(AgentExecutor):
     """Runs reviews for one agent, a few at a time."""
 
-    def __init__(self, agent: str, workshop: Workshop, documents: FindingsDocuments, concurrent: int) -> None:
+    def __init__(
+        self,
+        agent: str,
+        workshop: Workshop,
+        documents: FindingsDocuments,
+        concurrent: int,
+        *,
+        taken: Taken = PYTHON,
+    ) -> None:
         self._agent = agent
+        self._taken = taken
         self._workshop = workshop
         self._documents = documents
         self._slots = asyncio.Semaphore(concurrent)
+
+    def judge(self, message: Message) -> None:
+        """Refuse a message before there is a task for it; raises the protocol's own error."""
+        files_of(message, self._taken)
 
     @override
     async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
         """Review the message's files."""
         message = context.message or Message()
         updater = TaskUpdater(event_queue, context.task_id or "", context.context_id or "")
-        files = files_of(message)
+        files = files_of(message, self._taken)
         if context.current_task is None:
             await event_queue.enqueue_event(_accepted(context, message, files))
-        if not files:
-            await updater.reject(_says(updater, f"nothing to review: no file of media type {MEDIA_TYPE}"))
-            return
-        try:
-            async with self._slots:
-                summary = await self._review(updater, files)
-        except ReviewFailure as failure:
-            logger.warning("review failed", extra={"task": updater.task_id, "reason": str(failure)})
-            await updater.failed(_says(updater, str(failure)))
+        if files:
+            await self._begin(updater, files, context)
         else:
-            await updater.complete(_says(updater, summary))
+            kinds = " or ".join(self._taken.media_types)
+            await updater.reject(says(updater, f"nothing to review: no file of media type {kinds}"))
 
     @override
     async def cancel(self, context: RequestContext, event_queue: EventQueue) -> None:
         """Say that the review is canceled; the SDK then cancels `execute`, which ends the child."""
         updater = TaskUpdater(event_queue, context.task_id or "", context.context_id or "")
-        await updater.cancel(_says(updater, "canceled"))
+        await updater.cancel(says(updater, "canceled"))
 
-    async def _review(self, updater: TaskUpdater, files: Sequence[SourceFile]) -> str:
+    async def _begin(self, updater: TaskUpdater, files: Sequence[SourceFile], context: RequestContext) -> None:
+        """Do what a new review begins with: here, all of it."""
+        _ = context
+        await self._carry_out(updater, files)
+
+    async def _carry_out(
+        self, updater: TaskUpdater, files: Sequence[SourceFile], decided: Mapping[str, str] | None = None
+    ) -> None:
+        """Review, and say how it ended."""
+        try:
+            async with self._slots:
+                summary = await self._review(updater, files, decided)
+        except ReviewFailure as failure:
+            logger.warning("review failed", extra={"task": updater.task_id, "reason": str(failure)})
+            await updater.failed(says(updater, str(failure)))
+        else:
+            await updater.complete(says(updater, summary))
+
+    async def _review(
+        self, updater: TaskUpdater, files: Sequence[SourceFile], decided: Mapping[str, str] | None
+    ) -> str:
         async def progress(text: str) -> None:
-            await updater.start_work(_says(updater, text))
+            await updater.start_work(says(updater, text))
 
-        async with self._workshop.review(self._agent, files, progress) as documents:
+        async with self._workshop.review(self._agent, files, progress, decided) as documents:
             found = await self._publish(updater, documents)
-        summary = f"{_count(found, 'finding')} in {_count(len(files), 'file')}"
+        summary = f"{count_of(found, 'finding')} in {count_of(len(files), 'file')}"
         logger.info("review done", extra={"task": updater.task_id, "findings": found, "files": len(files)})
         return summary
 
@@ -106,16 +133,18 @@ def _accepted(context: RequestContext, message: Message, files: Sequence[SourceF
         kept.metadata.CopyFrom(message.metadata)
     size = sum(len(file.content) for file in files)
     kept.parts.extend(part for part in message.parts if part.HasField("text") and not part.filename)
-    kept.parts.append(Part(text=f"{_count(len(files), 'file')}, {size} bytes, not kept here"))
+    kept.parts.append(Part(text=f"{count_of(len(files), 'file')}, {size} bytes, not kept here"))
     now = Timestamp()
     now.GetCurrentTime()
     status = TaskStatus(state=TaskState.TASK_STATE_SUBMITTED, timestamp=now)
     return Task(id=context.task_id, context_id=context.context_id, status=status, history=[kept])
 
 
-def _says(updater: TaskUpdater, text: str) -> Message:
+def says(updater: TaskUpdater, text: str) -> Message:
+    """Return a message of one text."""
     return updater.new_agent_message([Part(text=text)])
 
 
-def _count(number: int, noun: str) -> str:
+def count_of(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 file`, `2 files`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,9 +1,10 @@
-"""What a message must hold to be reviewed: Python files with usable names, and not too many.
+"""What a message must hold to be reviewed: files of the agent's kind with usable names, and not too many.
 
 A message is judged before a task exists, so a wrong one leaves nothing behind and its sender is
 told which part is wrong. Nothing is fetched, decoded or parsed here.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -28,11 +29,30 @@ class SourceFile:
     content: bytes
 
 
-def files_of(message: Message) -> list[SourceFile]:
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Which files an agent takes: media types, and how their names end or what they are."""
+
+    media_types: tuple[str, ...] = (MEDIA_TYPE,)
+    suffixes: tuple[str, ...] = SUFFIXES
+    names: str = "(?!)"  #: a regular expression for names that need none of the suffixes; by default for none
+    complaint: str = "ends neither in .py nor in .pyi"
+
+
+PYTHON = Taken()
+#: Python files, pyproject.toml and licence files; senders know no media type for the latter two.
+PROJECT = Taken(
+    (MEDIA_TYPE, "text/plain", "text/markdown", "application/toml", "application/octet-stream"),
+    names=r"pyproject\.toml|(?i:licen[cs]e|copying|unlicense)(?:[.-][\w.-]+)?",
+    complaint="is neither a Python file's nor a licence file's nor pyproject.toml",
+)
+
+
+def files_of(message: Message, taken: Taken = PYTHON) -> list[SourceFile]:
     """Return the message's files; raises the protocol's own error that names the offending part."""
     files: list[SourceFile] = []
     fields: list[str] = []
-    for field, file in _files(message):
+    for field, file in _files(message, taken):
         fields.append(field)
         files.append(file)
     _refuse_excess(files)
@@ -40,7 +60,7 @@ def files_of(message: Message) -> list[SourceFile]:
     return files
 
 
-def complaint_about(name: str) -> str | None:
+def complaint_about(name: str, taken: Taken = PYTHON) -> str | None:
     """Say what is wrong with a file's name, or nothing."""
     path = PurePosixPath(name)
     complaints = (
@@ -50,20 +70,24 @@ def complaint_about(name: str) -> str | None:
         (path.is_absolute(), "is absolute"),
         (".." in path.parts, "leaves its folder"),
         (str(path) != name, "is not in its shortest form"),
-        (path.suffix not in SUFFIXES, f"ends neither in {' nor in '.join(SUFFIXES)}"),
+        (not _is_taken(path, taken), taken.complaint),
         (len(name.encode()) > MAX_NAME_BYTES, f"is longer than {MAX_NAME_BYTES} bytes"),
         (any(len(part.encode()) > MAX_COMPONENT_BYTES for part in path.parts), "has too long a component"),
     )
     return next((text for applies, text in complaints if applies), None)
 
 
-def _files(message: Message) -> Iterator[tuple[str, SourceFile]]:
+def _is_taken(path: PurePosixPath, taken: Taken) -> bool:
+    return path.suffix in taken.suffixes or bool(re.fullmatch(taken.names, path.name))
+
+
+def _files(message: Message, taken: Taken) -> Iterator[tuple[str, SourceFile]]:
     for number, part in enumerate(message.parts):
         field = f"message.parts[{number}]"
         if _is_instruction(part, field):
             continue
-        _refuse_kind(part, field)
-        if complaint := complaint_about(part.filename):
+        _refuse_kind(part, field, taken)
+        if complaint := complaint_about(part.filename, taken):
             raise _invalid(f"{field}.filename", f"the file name {part.filename!r} {complaint}")
         content = part.raw if part.WhichOneof("content") == "raw" else part.text.encode()
         yield field, SourceFile(part.filename, content)
@@ -78,13 +102,14 @@ def _is_instruction(part: Part, field: str) -> bool:
     return True
 
 
-def _refuse_kind(part: Part, field: str) -> None:
+def _refuse_kind(part: Part, field: str, taken: Taken) -> None:
     content = part.WhichOneof("content")
     if content not in {"raw", "text"}:
         what = {"url": "a URL, which we do not fetch", "data": "data"}.get(content or "", "nothing")
         raise ContentTypeNotSupportedError(f"{field} holds {what}; send files as raw or text", {"field": field})
-    if _essence(part) != MEDIA_TYPE:
-        message = f"{field} ({part.filename!r}) has media type {part.media_type!r}; only {MEDIA_TYPE} is reviewed"
+    if _essence(part) not in taken.media_types:
+        known = " or ".join(taken.media_types)
+        message = f"{field} ({part.filename!r}) has media type {part.media_type!r}; only {known} is reviewed"
         raise ContentTypeNotSupportedError(message, {"field": field})
 
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from uuid import uuid4
 
-from a2a.server.agent_execution import AgentExecutor, RequestContext, RequestContextBuilder
+from a2a.server.agent_execution import RequestContext, RequestContextBuilder
 from a2a.server.context import ServerCallContext
 from a2a.server.events import Event
 from a2a.server.owner_resolver import resolve_user_scope
@@ -22,6 +22,9 @@ from a2a.types.a2a_pb2 import (
     AgentCard,
     GetTaskRequest,
     Message,
+    Part,
+    Role,
+    SendMessageConfiguration,
     SendMessageRequest,
     SubscribeToTaskRequest,
     Task,
@@ -30,7 +33,8 @@ from a2a.utils.errors import A2AError, PushNotificationNotSupportedError, TaskNo
 from a2a.utils.task import apply_history_length
 from typing_extensions import override
 
-from specialist_agents.intake import files_of
+from specialist_agents.executor import ReviewExecutor
+from specialist_agents.waiting import Waiting
 
 MAX_REMEMBERED = 10_000
 _CLAIM = "claimed task id"
@@ -61,8 +65,9 @@ class ClaimedTaskIds(RequestContextBuilder):
 class ReviewRequests(DefaultRequestHandlerV2):
     """Serves one reviewer's requests."""
 
-    def __init__(self, executor: AgentExecutor, store: TaskStore, card: AgentCard) -> None:
+    def __init__(self, executor: ReviewExecutor, store: TaskStore, card: AgentCard) -> None:
         super().__init__(executor, store, card, request_context_builder=ClaimedTaskIds())
+        self._judge = executor.judge
         self._claims: OrderedDict[bytes, str] = OrderedDict()
 
     @override
@@ -98,6 +103,20 @@ class ReviewRequests(DefaultRequestHandlerV2):
             async for event in super().on_message_send_stream(params, context):
                 yield event
 
+    async def resume(self, waiting: Waiting) -> None:
+        """Make a review go on that was approved out of band, by a message in its sender's name."""
+        message = Message(
+            message_id=str(uuid4()),
+            role=Role.ROLE_USER,
+            task_id=waiting.task_id,
+            context_id=waiting.context_id,
+            parts=[Part(text="approved at the agent's own page")],
+        )
+        request = SendMessageRequest(message=message, configuration=SendMessageConfiguration(return_immediately=True))
+        owner = ServerCallContext(user=waiting.owner.user, tenant=waiting.owner.tenant)
+        with suppress(UnsupportedOperationError):  # it has ended meanwhile
+            await self.on_message_send(request, owner)
+
     async def _known(self, key: bytes, message: Message, context: ServerCallContext) -> str | None:
         """Return the id of the task this message has made, unless it is forgotten."""
         task_id = None if message.task_id else self._claims.get(key)
@@ -114,7 +133,7 @@ class ReviewRequests(DefaultRequestHandlerV2):
     @asynccontextmanager
     async def _claimed(self, key: bytes, message: Message, context: ServerCallContext) -> AsyncIterator[None]:
         """Judge the message and remember its task's id, unless the task never comes to be."""
-        files_of(message)
+        self._judge(message)
         if message.task_id:
             yield
             return

@@ -4,19 +4,31 @@ Names, skills and URLs are the Agent Cards' business; this is only what a card c
 """
 
 from dataclasses import dataclass
+from enum import Enum
 from importlib import metadata
+
+OWN_VERSION = "1"
+
+
+class Way(Enum):
+    """What a review needs besides the files."""
+
+    NOTHING = "nothing"  #: it answers at once
+    DECISION = "decision"  #: an answer of its client, where the files leave something open
+    APPROVAL = "approval"  #: somebody's approval at a page of the agent
 
 
 @dataclass(frozen=True, slots=True)
 class Reviewer:
-    """An agent's analyser: the module that runs it and the distribution it comes from."""
+    """An agent's analyser: the module that runs it and the distribution it comes from, empty for one of ours."""
 
     module: str
-    distribution: str
+    distribution: str = ""
+    way: Way = Way.NOTHING
 
     def version(self) -> str:
         """Return the installed version; raises PackageNotFoundError when there is none."""
-        return metadata.version(self.distribution)
+        return metadata.version(self.distribution) if self.distribution else OWN_VERSION
 
 
 REVIEWERS: dict[str, Reviewer] = {
@@ -25,4 +37,8 @@ REVIEWERS: dict[str, Reviewer] = {
     "complexity": Reviewer(module="specialist_agents.analysis.tools.radon", distribution="radon"),
     "deadcode": Reviewer(module="specialist_agents.analysis.tools.vulture", distribution="vulture"),
     "types": Reviewer(module="specialist_agents.analysis.tools.mypy", distribution="mypy"),
+    "style": Reviewer(module="specialist_agents.analysis.tools.style", way=Way.DECISION),
+    "licences": Reviewer(
+        module="specialist_agents.analysis.tools.licences", distribution="packaging", way=Way.APPROVAL
+    ),
 }

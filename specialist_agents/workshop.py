@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from specialist_agents.analysis import limits
 from specialist_agents.analysis.limits import describe_exit
@@ -33,6 +33,8 @@ WORKER: Sequence[str] = (
 PROGRESS_INTERVAL_S = 1.0
 _COMPLAINT_BYTES = 1_000
 _PROGRESS_CHARACTERS = 200
+_ASKING = 4
+"""The exit status of a child that has written a question instead of findings."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -56,6 +58,14 @@ class ReviewFailure(Exception):
     """The review could not be done; the message says why, in words for the client."""
 
 
+class QuestionFirst(Exception):
+    """The review stopped because something has to be decided first."""
+
+    def __init__(self, question: Mapping[str, Any]) -> None:
+        super().__init__(question.get("text"))
+        self.question = question
+
+
 class Workshop:
     """Reviews files in child processes, one folder and one child each."""
 
@@ -74,15 +84,27 @@ class Workshop:
             self._folder = None
 
     @asynccontextmanager
-    async def review(self, agent: str, files: Sequence[SourceFile], progress: Progress) -> AsyncIterator[list[Path]]:
-        """Review the files; yield the documents with the findings, which are gone afterwards."""
+    async def review(
+        self, agent: str, files: Sequence[SourceFile], progress: Progress, decided: Mapping[str, str] | None = None
+    ) -> AsyncIterator[list[Path]]:
+        """Review the files; yield the documents with the findings, which are gone afterwards.
+
+        Raises QuestionFirst when the files leave something open that *decided* does not settle.
+        """
         if self._folder is None:
             raise ReviewFailure("the agent is stopping")
         folder = Path(mkdtemp(prefix="review-", dir=self._folder))
         try:
-            job = {"agent": agent, "names": [file.name for file in files], "max_findings": self._limits.max_findings}
+            job = {
+                "agent": agent,
+                "names": [file.name for file in files],
+                "max_findings": self._limits.max_findings,
+                "decided": dict(decided or {}),
+            }
             await _to_its_end(_write, folder, files, job)
             status = await self._run(folder, progress)
+            if status == _ASKING:
+                raise QuestionFirst(json.loads(await _to_its_end((folder / "question.json").read_bytes)))
             if status != 0:
                 raise ReviewFailure(await _to_its_end(self._reason, folder, status))
             documents = await _to_its_end(_documents, folder)

@@ -11,8 +11,10 @@ from rich.text import Text
 
 from coordinator.cli.carry import Form, print_result, watched, write
 from coordinator.cli.client import Connection, Target, connect
+from coordinator.cli.dialogue import tell_how_to_answer
 from coordinator.cli.exits import ExitCode, Stop, UnknownTask
 from coordinator.cli.formats import check_place, deliver, document
+from coordinator.cli.questions import question_lines
 from coordinator.cli.report import report_lines, report_of, run_lines
 from coordinator.cli.tables import (
     agents_table,
@@ -107,19 +109,23 @@ def _say_report(view: TaskView, form: Form) -> None:
 
 
 def _say_task(view: TaskView) -> None:
-    say(task_lines(as_json(view.task), view.words))
+    say(task_lines(as_json(view.task), "" if view.questions else view.words))
     if view.run:
         say("")
         say(run_lines(view.run))
     if view.artifacts:
         say("")
         say(artifacts_table(view.artifacts))
+    if questions := view.questions:
+        say("")
+        say(question_lines(questions), unbroken=True)
+        tell_how_to_answer(view)
 
 
 async def watch(target: Target, prefix: str, form: Form) -> ExitCode:
     """Stay with a task until it is settled."""
     check_place(form.output)
-    view = await watched(target, lambda connection: found(connection, prefix), "left; the task goes on")
+    view = await watched(target, lambda connection: found(connection, prefix), "left; the task goes on", asks=form.asks)
     return print_result(view, form)
 
 

@@ -6,7 +6,7 @@ What the result looks like is for `report.py`; how the connection is kept is for
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ from a2a.types.a2a_pb2 import SendMessageRequest, StreamResponse
 from rich.text import Text
 
 from coordinator.cli.client import Connection, Target, connect
+from coordinator.cli.dialogue import Dialogue, leave_waiting, tell_how_to_answer
 from coordinator.cli.exits import ExitCode, Stop
-from coordinator.cli.follow import attached, follow, sending
+from coordinator.cli.follow import attached, sending
 from coordinator.cli.formats import deliver, document
-from coordinator.cli.live import display
 from coordinator.cli.options import Format
+from coordinator.cli.questions import question_lines
 from coordinator.cli.report import report_lines, report_of, run_lines, without_report
 from coordinator.cli.tables import artifact_lines, state_words
 from coordinator.cli.terminal import note, printable, printable_lines, say, say_json
@@ -37,31 +38,38 @@ class Form:
     top: int | None = 20  #: findings of a report, lines of other data; None: all
     format: Format | None = None  #: write the result as a document of this form
     output: Path | None = None  #: … to this file; None: to standard output, in the place of everything else
+    asks: bool = False  #: whether there is a person who can be asked
 
 
-async def carried_out(target: Target, request: SendMessageRequest) -> TaskView:
-    """Send and stay until the task is settled; canceled from outside, cancel the task too."""
+async def carried_out(target: Target, request: SendMessageRequest, *, asks: bool = False) -> TaskView:
+    """Send and stay until the task is settled; canceled from outside, cancel the task too, unless it asks."""
     view = TaskView()
     async with connect(target) as connection:
+        dialogue = Dialogue(connection, view, asks=asks)
         try:
-            await _watched(connection, connection.send(request), view)
+            await dialogue.carry_on(connection.send(request))
         except asyncio.CancelledError:
-            await _cancel(connection, view)
+            if dialogue.is_asking:
+                leave_waiting(view)
+            else:
+                await _cancel(connection, view)
             raise
     return view
 
 
-async def watched(target: Target, find: Callable[[Connection], Any], told: str) -> TaskView:
+async def watched(target: Target, find: Callable[[Connection], Any], told: str, *, asks: bool = False) -> TaskView:
     """Stay with a task somebody else started; leaving does not cancel it."""
     view = TaskView()
     async with connect(target) as connection:
         view.apply(StreamResponse(task=await find(connection)))
-        if view.is_settled:
-            return view
+        dialogue = Dialogue(connection, view, asks=asks)
         try:
-            await _watched(connection, attached(connection, view.task.id), view)
+            await dialogue.carry_on(None if view.is_settled else attached(connection, view.task.id))
         except asyncio.CancelledError:
-            note(Text(told))
+            if dialogue.is_asking:
+                leave_waiting(view)
+            else:
+                note(Text(told))
             raise
     return view
 
@@ -73,11 +81,6 @@ async def handed_over(target: Target, request: SendMessageRequest) -> TaskView:
         with sending():
             view.apply(await connection.hand_over(request))
     return view
-
-
-async def _watched(connection: Connection, stream: AsyncGenerator[StreamResponse], view: TaskView) -> None:
-    with display() as shown:
-        await follow(connection, stream, view, shown)
 
 
 async def _cancel(connection: Connection, view: TaskView) -> None:
@@ -125,6 +128,9 @@ def _note_account(view: TaskView) -> None:
     """Tell how it went beside standard output, which is the document's alone."""
     if view.reply is None:
         _print_words(view)
+    if questions := view.questions:
+        note(question_lines(questions), unbroken=True)
+        tell_how_to_answer(view)
     if view.run:
         note(run_lines(view.run))
 
@@ -137,14 +143,17 @@ def _print_all(view: TaskView, form: Form) -> None:
         say("")
     if others := without_report(view.artifacts):
         say(artifact_lines(others, form.top))
+    if questions := view.questions:
+        say(question_lines(questions), unbroken=True)
+        tell_how_to_answer(view)
     if view.run:
         say(run_lines(view.run))
 
 
 def _print_words(view: TaskView) -> None:
-    """Print the status text where it is the answer: questions, failures, direct messages."""
+    """Print the status text where it is the answer: failures, direct messages."""
     if view.reply is not None:
         say(Text(printable_lines(view.words)))
     elif view.state != TaskState.COMPLETED:
-        words = f": {printable_lines(view.words)}" if view.words else ""
+        words = f": {printable_lines(view.words)}" if view.words and not view.questions else ""
         note(Text(f"task {printable(view.task.id)} is {state_words(view.state)}{words}"))

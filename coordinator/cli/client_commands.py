@@ -1,6 +1,6 @@
 """The commands that talk to a running coordinator: their options and help, nothing else.
 
-What they do is in `requesting.py` and `asking.py`. Those are imported when a command runs,
+What they do is in `requesting.py`, `asking.py` and `replying.py`. Those are imported when a command runs,
 because a2a and httpx cost half a second, and `--help`, completion and `serve` do without them.
 """
 
@@ -19,6 +19,7 @@ from coordinator.cli.options import (
     FormatOption,
     IdArgument,
     JsonOption,
+    NoInputOption,
     OutputOption,
     ServerOption,
     TokenOption,
@@ -52,6 +53,7 @@ def review(
     top: TopOption = 20,
     show_all: AllOption = False,
     save: Annotated[Path | None, typer.Option("--save", metavar="FILE", help="Write the report there as JSON.")] = None,
+    no_input: NoInputOption = False,
     written_as: FormatOption = None,
     output: OutputOption = None,
     as_json: JsonOption = False,
@@ -64,8 +66,11 @@ def review(
     output or symlinks), shows the branches while they work, and prints the merged report: ranked,
     with votes, and with the source of every finding. Ctrl-C cancels the task; with --detach it goes on.
 
+    What the reviewers need to know is asked in the terminal. Ctrl-C there leaves the task waiting: see
+    `coordinator answer`. Without a terminal the questions are printed, and it ends with 5.
+
     Ends with 0 when complete, 3 when some reviewers are missing, 4 when it failed or was canceled,
-    5 when it needs an answer, 2 for wrong usage or when no coordinator answers, 130 after Ctrl-C;
+    5 when it waits for an answer, 2 for wrong usage or when no coordinator answers, 130 after Ctrl-C;
     the same with --format, which writes the report for other programs.
     """
     from coordinator.cli import requesting
@@ -74,7 +79,14 @@ def review(
 
     parameters = Parameters(plan, checked_duration(deadline), checked_duration(branch_timeout), concurrency)
     leaves = "--dry-run" if dry_run else "--detach" if detach else None
-    shape = form(as_json=as_json, top=None if show_all else top, written_as=written_as, output=output, leaves=leaves)
+    shape = form(
+        as_json=as_json,
+        top=None if show_all else top,
+        written_as=written_as,
+        output=output,
+        leaves=leaves,
+        no_input=no_input,
+    )
     order = requesting.Order((), parameters, shape, detach, save)
     run(requesting.review(target(context, server, token), paths, order, dry_run=dry_run))
 
@@ -90,6 +102,7 @@ def send(
     detach: DetachOption = False,
     top: TopOption = 20,
     show_all: AllOption = False,
+    no_input: NoInputOption = False,
     written_as: FormatOption = None,
     output: OutputOption = None,
     as_json: JsonOption = False,
@@ -98,14 +111,21 @@ def send(
 ) -> None:
     """Send a message and print what comes back.
 
-    Ends like `review`.
+    Asks in the terminal and ends like `review`.
     """
     from coordinator.cli import requesting
     from coordinator.cli.message import Parameters, message_parts
     from coordinator.cli.running import run
 
     leaves = "--detach" if detach else None
-    shape = form(as_json=as_json, top=None if show_all else top, written_as=written_as, output=output, leaves=leaves)
+    shape = form(
+        as_json=as_json,
+        top=None if show_all else top,
+        written_as=written_as,
+        output=output,
+        leaves=leaves,
+        no_input=no_input,
+    )
     words = sys.stdin.read() if text == "-" else text
     parts = message_parts(words, file or [], data)
     order = requesting.Order(parts, Parameters(plan), shape, detach)
@@ -140,15 +160,23 @@ def tasks(
     state: Annotated[
         str | None, typer.Option("--state", metavar="STATE", help="Only these: working, completed, failed, canceled, …")
     ] = None,
+    waiting: Annotated[
+        bool, typer.Option("--waiting", help="What waits for an answer: every open question, and for whom.")
+    ] = False,
     as_json: JsonOption = False,
     server: ServerOption = None,
     token: TokenOption = None,
 ) -> None:
     """Show the newest tasks."""
-    from coordinator.cli import asking
+    from coordinator.cli import asking, replying
     from coordinator.cli.carry import Form
+    from coordinator.cli.exits import Stop
     from coordinator.cli.running import run
 
+    if waiting and state:
+        raise Stop("--waiting is about two states, so --state does not go with it")
+    if waiting:
+        run(replying.waiting(target(context, server, token), Form(as_json), limit))
     run(asking.tasks(target(context, server, token), Form(as_json), state, limit))
 
 
@@ -180,6 +208,7 @@ def watch(
     task: IdArgument,
     top: TopOption = 20,
     show_all: AllOption = False,
+    no_input: NoInputOption = False,
     written_as: FormatOption = None,
     output: OutputOption = None,
     as_json: JsonOption = False,
@@ -188,13 +217,56 @@ def watch(
 ) -> None:
     """Follow a task until it ends, and print what came out. Ctrl-C leaves it running.
 
-    Ends like `review`.
+    Asks in the terminal and ends like `review`.
     """
     from coordinator.cli import asking
     from coordinator.cli.running import run
 
-    shape = form(as_json=as_json, top=None if show_all else top, written_as=written_as, output=output)
+    shape = form(
+        as_json=as_json, top=None if show_all else top, written_as=written_as, output=output, no_input=no_input
+    )
     run(asking.watch(target(context, server, token), task, shape))
+
+
+def answer(
+    context: typer.Context,
+    task: IdArgument,
+    answers: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="N=TEXT", help="Answer TEXT to question N. With one open question TEXT is enough."),
+    ] = None,
+    question: Annotated[
+        str | None, typer.Option("--question", metavar="N", help="All that is given is for this question.")
+    ] = None,
+    file: Annotated[
+        list[Path] | None, typer.Option("--file", metavar="FILE", help="A file as answer; repeatable.")
+    ] = None,
+    data: Annotated[str | None, typer.Option("--data", metavar="JSON", help="A JSON value as answer.")] = None,
+    no_input: NoInputOption = False,
+    as_json: JsonOption = False,
+    server: ServerOption = None,
+    token: TokenOption = None,
+) -> None:
+    """Answer what a task asks; without an answer it asks in the terminal.
+
+    A TEXT is a choice's id where choices are offered, and `credential:NAME` where the coordinator's
+    configuration has a credential for an authorisation. Not all questions need be answered at once;
+    those answered go on. A TEXT that begins like `1=` is taken as it is after --question. `-` reads
+    standard input.
+
+    Ends with 0 when the task goes on, 5 when it waits for a further answer, else like `review`.
+    """
+    from coordinator.cli import replying
+    from coordinator.cli.answers import Given
+    from coordinator.cli.carry import Form
+    from coordinator.cli.message import other_parts
+    from coordinator.cli.prompt import can_ask
+    from coordinator.cli.running import run
+
+    texts = [sys.stdin.read() if text == "-" else text for text in answers or []]
+    given = Given(texts, other_parts(file or [], data), question)
+    shape = Form(as_json, asks=can_ask(no_input=no_input))
+    run(replying.answer(target(context, server, token), task, given, shape))
 
 
 def cancel(

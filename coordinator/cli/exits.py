@@ -19,7 +19,7 @@ class ExitCode(IntEnum):
     USAGE = 2  #: wrong usage, a refused request, or nobody answers
     PARTIAL = 3  #: completed, but not every branch succeeded
     FAILED = 4  #: failed, canceled or rejected
-    NEEDS_INPUT = 5  #: the task waits for an answer or an authorisation
+    NEEDS_INPUT = 5  #: the task waits for an answer or an authorisation, and nobody could be asked
     INTERRUPTED = 130  #: Ctrl-C
 
 

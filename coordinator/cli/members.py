@@ -27,6 +27,8 @@ HOST = "127.0.0.1"
 SAMPLE = PACKAGE / "sample"
 PORTS = range(20_000, 32_000)
 """Below the range the kernel takes for outgoing connections, so a free port stays free until it is bound."""
+ASKING = "asking"
+"""The folder of the cards of specialists that wait for somebody: a network has them only when asked to."""
 WELL_KNOWN = ".well-known/agent-card.json"
 
 
@@ -57,6 +59,23 @@ def _read(file: Path) -> Card:
         return Card(card["name"], card["supportedInterfaces"][0]["url"])
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise Stop(f"{file} is no agent card: {error}") from error
+
+
+def chosen_cards(folder: Path, extra: Sequence[str], source: Path = CARDS) -> Path:
+    """Return a folder with the cards of *source* and those of its asking specialists that *extra* names.
+
+    Without extra ones that is *source*, else a copy below *folder*. Raises `Stop` for unknown names.
+    """
+    known = sorted(file.stem for file in (source / ASKING).glob("*.json"))
+    if unknown := [name for name in extra if name not in known]:
+        raise Stop(f"--with: there is no {', '.join(unknown)} to add; there are: {', '.join(known) or 'none'}")
+    if not extra:
+        return source
+    shutil.copytree(source, folder)
+    for name in extra:
+        (folder / ASKING / f"{name}.json").replace(folder / f"{name}.json")
+    shutil.rmtree(folder / ASKING)
+    return folder
 
 
 def moved_cards(folder: Path, ports: Mapping[str, int], source: Path = CARDS) -> list[Card]:

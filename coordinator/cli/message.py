@@ -72,12 +72,16 @@ def source_parts(files: Iterable[Packed]) -> list[Part]:
 def message_parts(text: str, files: Sequence[Path], data: str | None) -> list[Part]:
     """Return the parts of a free message: its text, its files, its data. Raises `Stop` when there are none."""
     parts = [Part(text=text)] if text else []
-    parts += [_file_part(file) for file in files]
-    if data is not None:
-        parts.append(_data_part(data))
+    parts += other_parts(files, data)
     if not parts:
         raise Stop("there is nothing to send: give a text, --file or --data")
     return parts
+
+
+def other_parts(files: Sequence[Path], data: str | None) -> list[Part]:
+    """Return the parts of files and data. Raises `Stop` for what cannot be read."""
+    parts = [_file_part(file) for file in files]
+    return parts if data is None else [*parts, _data_part(data)]
 
 
 def _file_part(file: Path) -> Part:

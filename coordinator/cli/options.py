@@ -42,6 +42,9 @@ TopOption = Annotated[
     int, typer.Option("--top", min=0, metavar="N", help="How many findings to print, or lines of other data.")
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="Print every finding, and all of other data.")]
+NoInputOption = Annotated[
+    bool, typer.Option("--no-input", help="Never ask in the terminal: print the questions and end with 5.")
+]
 FormatOption = Annotated[
     Format | None,
     typer.Option("--format", help="Print the result as a document of this form, and everything else to stderr."),
@@ -58,13 +61,20 @@ DbOption = Annotated[
 
 
 def form(
-    *, as_json: bool, top: int | None, written_as: Format | None, output: Path | None, leaves: str | None = None
+    *,
+    as_json: bool,
+    top: int | None,
+    written_as: Format | None,
+    output: Path | None,
+    leaves: str | None = None,
+    no_input: bool = True,
 ) -> Form:
     """Return how a result is printed; *leaves* names an option that waits for none.
 
     Raises `Stop` for options that contradict each other.
     """
     from coordinator.cli.carry import Form  # noqa: PLC0415 - see above
+    from coordinator.cli.prompt import can_ask  # noqa: PLC0415 - see above
 
     if output and not written_as:
         raise Stop(f"--output needs --format: {', '.join(Format)}")
@@ -72,7 +82,7 @@ def form(
         raise Stop(f"--format needs a result, and {leaves} waits for none")
     if written_as and as_json and not output:
         raise Stop("--format and --json both write to standard output: leave one out, or give --output FILE")
-    return Form(as_json, top, written_as, output)
+    return Form(as_json, top, written_as, output, asks=can_ask(no_input=no_input))
 
 
 def examples(*lines: str) -> str:

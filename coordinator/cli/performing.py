@@ -17,6 +17,7 @@ from coordinator.cli.members import (
     SAMPLE,
     Card,
     check_free,
+    chosen_cards,
     coordinator_url,
     free_ports,
     members,
@@ -34,14 +35,15 @@ from coordinator.config import CARDS
 LOOK_EVERY_S = 0.5
 
 
-def demo(path: Path | None, form: Form) -> ExitCode:
+def demo(path: Path | None, form: Form, extra: Sequence[str] = ()) -> ExitCode:
     """Start a whole network, review *path* with it, and stop it again."""
     path = path or SAMPLE
     pack([path])  # a path without Python files is better told before ten seconds of starting
     with terminable(), tempfile.TemporaryDirectory(prefix="coordinator-demo-") as folder:
         here = Path(folder)
-        *ports, port = free_ports(len(names := [card.name for card in read_cards()]) + 1)
-        cards = moved_cards(here / "cards", dict(zip(names, ports, strict=True)))
+        source = chosen_cards(here / "chosen", extra)
+        *ports, port = free_ports(len(names := [card.name for card in read_cards(source)]) + 1)
+        cards = moved_cards(here / "cards", dict(zip(names, ports, strict=True)), source)
         with Network(members(cards, here / "cards", port, str(here / "coordinator.db")), here) as network:
             return _performed(network, Target(coordinator_url(port)), path, form)
 
@@ -55,20 +57,17 @@ def _performed(network: Network, target: Target, path: Path, form: Form) -> Exit
         raise
 
 
-def keep_running(port: int, db: str | None, cards_folder: Path | None) -> ExitCode:
+def keep_running(port: int, db: str | None, cards_folder: Path | None, extra: Sequence[str] = ()) -> ExitCode:
     """Start the network on the ports of its cards, and keep it until Ctrl-C."""
-    folder = (cards_folder or CARDS).absolute()
-    cards = read_cards(folder)
-    check_free(cards, port)
-    with (
-        terminable(),
-        tempfile.TemporaryDirectory(prefix="coordinator-network-") as logs,
-        Network(members(cards, folder, port, db), Path(logs)) as network,
-        _until_interrupted(),
-    ):
-        _make_ready(network)
-        _introduce(cards, port, logs)
-        _watch(network)
+    source = (cards_folder or CARDS).absolute()
+    with terminable(), tempfile.TemporaryDirectory(prefix="coordinator-network-") as logs:
+        folder = chosen_cards(Path(logs) / "cards", extra, source)
+        cards = read_cards(folder)
+        check_free(cards, port)
+        with Network(members(cards, folder, port, db), Path(logs)) as network, _until_interrupted():
+            _make_ready(network)
+            _introduce(cards, port, logs)
+            _watch(network)
     note("stopped")
     return ExitCode.OK
 

@@ -90,9 +90,10 @@ def program() -> typer.Typer:
 
 def _add_servers(app: typer.Typer) -> None:
     panel = "Run one"
-    app.command(rich_help_panel=panel, epilog=examples("coordinator demo", "coordinator demo src --all"))(
-        server_commands.demo
-    )
+    app.command(
+        rich_help_panel=panel,
+        epilog=examples("coordinator demo", "coordinator demo src --all", "coordinator demo src --with style"),
+    )(server_commands.demo)
     app.command(
         rich_help_panel=panel,
         epilog=examples(
@@ -101,7 +102,9 @@ def _add_servers(app: typer.Typer) -> None:
             "coordinator serve --port 9000 --db memory --agents ./agent_cards --agents https://specialist.example",
         ),
     )(server_commands.serve)
-    app.command(rich_help_panel=panel, epilog=examples("coordinator network"))(server_commands.network)
+    app.command(
+        rich_help_panel=panel, epilog=examples("coordinator network", "coordinator network --with style,licences")
+    )(server_commands.network)
     app.command(
         rich_help_panel=panel,
         epilog=examples("coordinator check --config coordinator.yaml", "coordinator check --diagram"),
@@ -141,7 +144,10 @@ def _add_questions(app: typer.Typer) -> None:
     )
     app.command(rich_help_panel=panel, epilog=examples("coordinator plans"))(client_commands.plans)
     app.command(
-        rich_help_panel=panel, epilog=examples("coordinator tasks", "coordinator tasks --state failed --limit 5")
+        rich_help_panel=panel,
+        epilog=examples(
+            "coordinator tasks", "coordinator tasks --state failed --limit 5", "coordinator tasks --waiting"
+        ),
     )(client_commands.tasks)
     app.command(
         rich_help_panel=panel,
@@ -150,6 +156,15 @@ def _add_questions(app: typer.Typer) -> None:
         ),
     )(client_commands.show)
     app.command(rich_help_panel=panel, epilog=examples("coordinator watch 3f2a"))(client_commands.watch)
+    app.command(
+        rich_help_panel=panel,
+        epilog=examples(
+            "coordinator answer 3f2a tabs",
+            "coordinator answer 3f2a 1=tabs 3=retry",
+            "coordinator answer 3f2a --question 2 --file contract.pdf",
+            "coordinator answer 3f2a 2=credential:registry",
+        ),
+    )(client_commands.answer)
     app.command(rich_help_panel=panel, epilog=examples("coordinator cancel 3f2a"))(client_commands.cancel)
 
 

@@ -48,7 +48,7 @@ async def carry(target: Target, order: Order) -> ExitCode:
     message = request(order.parts, order.parameters, detach=order.detach)
     if order.detach:
         return _print_handed_over(await handed_over(target, message), order.form)
-    view = await carried_out(target, message)
+    view = await carried_out(target, message, asks=order.form.asks)
     if order.save:
         save(order.save, view)
     return print_result(view, order.form)

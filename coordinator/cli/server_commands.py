@@ -14,7 +14,12 @@ from typing import Annotated
 
 import typer
 
-from coordinator.cli.options import AllOption, ConfigOption, DbOption, JsonOption, TopOption
+from coordinator.cli.options import AllOption, ConfigOption, DbOption, JsonOption, NoInputOption, TopOption
+
+WithOption = Annotated[
+    str | None,
+    typer.Option("--with", metavar="NAMES", help="Specialists to start beside the five: style, licences."),
+]
 
 
 class Auth(StrEnum):
@@ -84,19 +89,23 @@ def demo(
     path: Annotated[
         Path | None, typer.Argument(metavar="PATH", help="What to review; else a sample with flaws.")
     ] = None,
+    extra: WithOption = None,
     top: TopOption = 20,
     show_all: AllOption = False,
+    no_input: NoInputOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """See it work: start five specialists and a coordinator, review PATH with them, stop everything.
 
     Uses free ports and a database of its own, and leaves no process behind, also after Ctrl-C.
-    Ends like `review`.
+    With `--with style,licences` two more take part, which ask in the terminal. Ends like `review`.
     """
     from coordinator.cli import performing
     from coordinator.cli.carry import Form
+    from coordinator.cli.prompt import can_ask
 
-    raise typer.Exit(performing.demo(path, Form(as_json, None if show_all else top)))
+    form = Form(as_json, None if show_all else top, asks=can_ask(no_input=no_input))
+    raise typer.Exit(performing.demo(path, form, _names(extra)))
 
 
 def network(
@@ -105,11 +114,17 @@ def network(
     cards: Annotated[
         Path | None, typer.Option("--cards", metavar="DIR", help="The agent cards; else the shipped ones.")
     ] = None,
+    extra: WithOption = None,
 ) -> None:
     """Keep the specialists and a coordinator running until Ctrl-C, on the ports of the agent cards."""
     from coordinator.cli import performing
 
-    raise typer.Exit(performing.keep_running(port, db, cards))
+    raise typer.Exit(performing.keep_running(port, db, cards, _names(extra)))
+
+
+def _names(listed: str | None) -> list[str]:
+    """Return what a list with commas names, each once."""
+    return list(dict.fromkeys(name.strip() for name in (listed or "").split(",") if name.strip()))
 
 
 def check(

@@ -188,11 +188,14 @@ def artifact_lines(artifacts: Iterable[Json], most: int | None = None) -> Group:
         lines.append(Text(printable(artifact.get("name") or artifact.get("artifactId", "")), style="bold"))
         if description := artifact.get("description"):
             lines.append(Text(printable(description), style="dim"))
-        lines += [Padding(Text(_content(part, most)), (0, 0, 0, 2), expand=False) for part in artifact.get("parts", [])]
+        lines += [
+            Padding(Text(part_words(part, most)), (0, 0, 0, 2), expand=False) for part in artifact.get("parts", [])
+        ]
     return Group(*lines)
 
 
-def _content(part: Json, most: int | None) -> str:
+def part_words(part: Json, most: int | None) -> str:
+    """Return one part as far as it can be read; *most* bounds the lines of a data part."""
     if "text" in part:
         return printable_lines(part["text"])
     if "data" in part:

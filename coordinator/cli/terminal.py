@@ -37,14 +37,14 @@ def _console(*, stderr: bool) -> Console:
     return console
 
 
-def say(renderable: RenderableType) -> None:
-    """Print a result. In a pipe its lines carry no padding."""
-    _print(result_console(), renderable)
+def say(renderable: RenderableType, *, unbroken: bool = False) -> None:
+    """Print a result. In a pipe its lines carry no padding; *unbroken* ones are left to the terminal to wrap."""
+    _print(result_console(), renderable, unbroken=unbroken)
 
 
-def note(renderable: RenderableType) -> None:
+def note(renderable: RenderableType, *, unbroken: bool = False) -> None:
     """Print something about the work, not its result."""
-    _print(notice_console(), renderable)
+    _print(notice_console(), renderable, unbroken=unbroken)
 
 
 def complain(message: str) -> None:
@@ -52,9 +52,9 @@ def complain(message: str) -> None:
     note(Text.assemble(("error: ", "bold red"), printable(message)))
 
 
-def _print(console: Console, renderable: RenderableType) -> None:
+def _print(console: Console, renderable: RenderableType, *, unbroken: bool) -> None:
     if console.is_terminal:
-        console.print(renderable)
+        console.print(renderable, soft_wrap=unbroken)
         return
     with console.capture() as captured:
         console.print(renderable)

@@ -21,6 +21,7 @@ from a2a.types.a2a_pb2 import (
 )
 
 from coordinator.cli.exits import ExitCode, exit_code
+from coordinator.cli.questions import Question, questions_of
 from coordinator.cli.terminal import as_json
 from coordinator.core import model
 from coordinator.core.extension import PROGRESS, RUN
@@ -81,6 +82,11 @@ class TaskView:
         return self.state in SETTLED
 
     @property
+    def questions(self) -> list[Question]:
+        """Return what the task waits for an answer to."""
+        return questions_of(self.task) if self.task.id else []
+
+    @property
     def run(self) -> dict[str, Any] | None:
         """Return the run record, once there is one."""
         return run_record(self.task)
@@ -111,6 +117,8 @@ class TaskView:
         }
         if self.words:
             told["text"] = self.words
+        if questions := self.questions:
+            told["questions"] = [question.told for question in questions]
         return told
 
 

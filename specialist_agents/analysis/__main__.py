@@ -1,7 +1,8 @@
 """One analysis: read the job, run its tool, write the findings.
 
 The job names the agent, the folder of the sources and their names. Findings are written as whole
-documents of at most a thousand; what goes wrong is written too, and told by the exit status.
+documents of at most a thousand; what goes wrong, and what has to be asked first, is written too and
+told by the exit status.
 Progress goes to standard output, one line each, and nothing else does.
 """
 
@@ -15,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from specialist_agents.analysis.findings import findings_of, problem_remarks
-from specialist_agents.analysis.model import Bench, Finding, Remark, Span, Tool, ToolFailure
+from specialist_agents.analysis.model import Bench, Finding, Remark, Span, Tool, ToolFailure, Undecided
 from specialist_agents.analysis.sources import Source, read_sources
 from specialist_agents.reviewers import REVIEWERS
 
 FINDINGS_PER_DOCUMENT = 1_000
 FAILED = 3
+ASKING = 4
 #: Enough for every visitor to walk what the parser accepts at Python's default limit.
 _RECURSION_LIMIT = 20_000
 
@@ -32,9 +34,9 @@ def review(job: dict[str, Any], folder: Path, progress: Callable[[str], None]) -
     version = reviewer.version()
     many = "1 file" if len(job["names"]) == 1 else f"{len(job['names'])} files"
     progress(f"checking {many} with {tool.name} {version}")
-    sources = list(read_sources(folder / "src", sorted(job["names"]), progress))
+    sources = list(read_sources(folder / "src", sorted(job["names"]), progress, texts=tool.reads_texts))
     readable = [source for source in sources if _is_for(tool, source)]
-    bench = Bench(root=folder / "src", scratch=folder, progress=progress)
+    bench = Bench(root=folder / "src", scratch=folder, progress=progress, decided=job.get("decided", {}))
     sys.setrecursionlimit(_RECURSION_LIMIT)
     remarks = list(tool.review(readable, bench)) if readable else []
     remarks.extend(problem_remarks(sources))
@@ -56,6 +58,9 @@ def main(job_path: Path) -> int:
     job = json.loads(job_path.read_bytes())
     try:
         findings = review(job, folder, tell)
+    except Undecided as asked:
+        (folder / "question.json").write_text(json.dumps(asked.question), encoding="utf-8")
+        return ASKING
     except ToolFailure as error:
         return _failed(folder, str(error))
     except (MemoryError, RecursionError) as error:

@@ -4,8 +4,8 @@ Frozen values only. A remark is the tool's view; a finding adds what makes it co
 tools: the statement and the name it is about.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +45,12 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where a tool works: the reviewed tree, a folder of its own, and whom to tell how far it is."""
+    """Where a tool works: the reviewed tree, a folder of its own, whom to tell how far it is, what was answered."""
 
     root: Path
     scratch: Path
     progress: Callable[[str], None]
+    decided: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Tool:
     review: Callable[[Sequence[Source], Bench], Iterable[Remark]]
     needs_utf8: bool = False
     reads_stubs: bool = True
+    reads_texts: bool = False  #: also files that are not Python's
 
 
 Finding = dict[str, Any]
@@ -67,3 +69,11 @@ Finding = dict[str, Any]
 
 class ToolFailure(Exception):
     """The analyser itself failed, so there is no review."""
+
+
+class Undecided(Exception):
+    """The analyser needs to know something first: the question as a document of its own."""
+
+    def __init__(self, question: Mapping[str, Any]) -> None:
+        super().__init__(question.get("text"))
+        self.question = question

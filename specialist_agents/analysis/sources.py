@@ -46,16 +46,18 @@ class Source:
         return self.index.first_line(line) if self.index else max(line, 1)
 
 
-def read_sources(root: Path, names: Sequence[str], progress: Callable[[str], None]) -> Iterator[Source]:
-    """Parse every named file below *root*, in the order of the names."""
+def read_sources(
+    root: Path, names: Sequence[str], progress: Callable[[str], None], *, texts: bool = False
+) -> Iterator[Source]:
+    """Parse every named file below *root*, in the order of the names; with *texts* only those of Python."""
     for count, name in enumerate(names):
         progress(f"reading {count} of {len(names)} files")
-        yield _read(name, root / name)
+        yield _read(name, root / name, is_code=not texts or name.endswith((".py", ".pyi")))
 
 
-def _read(name: str, path: Path) -> Source:
+def _read(name: str, path: Path, *, is_code: bool) -> Source:
     content = path.read_bytes()
-    index, problem = _parsed(content)
+    index, problem = _parsed(content) if is_code else (None, None)
     return Source(name=name, path=path, is_utf8=_is_utf8(content), index=index, problem=problem)
 
 

@@ -9,6 +9,7 @@ import re
 
 #: Each shared kind and what it means.
 KINDS: dict[str, str] = {
+    "ambiguous-licence": "a GNU licence that does not say whether later versions count",
     "ambiguous-name": "a name that is easily misread, such as a lone `l`",
     "assert-used": "an assert that vanishes under `python -O`",
     "await-outside-async": "await where nothing can be awaited",
@@ -17,22 +18,28 @@ KINDS: dict[str, str] = {
     "bind-all-interfaces": "a server bound to every interface",
     "blind-except": "an except clause for Exception or BaseException",
     "complex-function": "a function with too many paths through it",
+    "conflicting-licence": "a file under another licence than the project says",
     "django-unsafe-markup": "text marked as safe markup without being escaped",
+    "docstring-style": "a docstring in another style than the code's",
     "eval-use": "eval of a string",
     "exec-use": "exec of a string",
     "flask-debug": "Flask's debugger switched on",
     "format-mismatch": "a format string that does not fit its arguments",
     "hardcoded-password": "a password or token in the code",
     "incompatible-override": "a method or attribute that breaks its base class's promise",
+    "indentation-style": "an indentation other than the code's",
     "insecure-protocol": "telnet, FTP, old SNMP: everything readable on the way",
     "insecure-temp-file": "a temporary file others can predict or replace",
     "missing-annotation": "a variable whose type must be written down",
+    "missing-licence": "a file that does not say under which licence it is",
     "missing-return": "a function that promises a value and may end without one",
     "mutable-default": "a default value shared between calls",
+    "naming-style": "a name in another style than the code's",
     "no-certificate-check": "a connection whose certificate nobody checks",
     "not-reviewed": "the tool could not review this file",
     "permissive-file-mode": "a file others may change",
     "possibly-undefined": "a name that is defined on some paths only",
+    "quote-style": "quotes other than the code's",
     "redefined-name": "a name defined again before it was used",
     "request-without-timeout": "an HTTP request that may wait for ever",
     "risky-import": "an import of a module that is easy to use unsafely",
@@ -48,6 +55,7 @@ KINDS: dict[str, str] = {
     "undefined-export": "a name in `__all__` that does not exist",
     "undefined-name": "a name nobody defines",
     "unknown-attribute": "an attribute the type does not have",
+    "unknown-licence": "a licence that is not on the SPDX list, or not recognised",
     "unreachable-code": "code no path leads to",
     "unsafe-archive": "an archive unpacked to wherever it says",
     "unsafe-deserialization": "pickle, marshal and the like on data that may be hostile",
@@ -75,7 +83,7 @@ KINDS: dict[str, str] = {
 
 #: Kinds that are about a name: their findings carry it as `symbol`, and it is part of the identity.
 NAMED_KINDS: frozenset[str] = frozenset({
-    "ambiguous-name", "complex-function", "mutable-default", "possibly-undefined", "redefined-name",
+    "ambiguous-name", "complex-function", "mutable-default", "naming-style", "possibly-undefined", "redefined-name",
     "shadowed-builtin", "undefined-export", "undefined-name", "unused-argument", "unused-attribute",
     "unused-class", "unused-function", "unused-import", "unused-method", "unused-property",
     "unused-variable", "used-before-definition",

@@ -18,7 +18,7 @@ import uvicorn
 from a2a.server.request_handlers.request_handler import RequestHandler
 from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes
 from a2a.types import a2a_pb2 as a2a
-from a2a.utils.errors import TaskNotCancelableError, TaskNotFoundError, UnsupportedOperationError
+from a2a.utils.errors import InvalidParamsError, TaskNotCancelableError, TaskNotFoundError, UnsupportedOperationError
 from google.protobuf.json_format import ParseDict
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -62,6 +62,37 @@ def status(state: int, words: str = "", metadata: Mapping[str, Any] | None = Non
         if f"{URI}/run" in (metadata or {}):
             task.metadata.update(metadata or {})
         return event
+
+    return step
+
+
+def question(number: str, agent: str = "style", text: str = "tabs or spaces?", **more: Any) -> dict[str, Any]:
+    """A question as the coordinator tells it; `choices` are ids."""
+    choices = [{"id": name, "text": f"to {name}"} for name in more.pop("choices", ())]
+    asked = {"id": number, "kind": "input", "branch": f"review/{agent}", "agent": agent, "text": text}
+    return {**asked, "parts": [{"text": text}], "choices": choices, **more}
+
+
+def asking(*questions: Mapping[str, Any], state: int = a2a.TASK_STATE_INPUT_REQUIRED, words: str = "") -> Step:
+    """Wait for answers: one text for people, one document for programs."""
+    told = words or "\n".join(f"{asked['id']}. {asked['agent']}: {asked['text']}" for asked in questions)
+    document = {"schema": "questions/v1", "questions": list(questions)}
+    data = {"data": document, "mediaType": "application/json", "metadata": {f"{URI}/questions": True}}
+    message = {"messageId": "q", "role": "ROLE_AGENT", "parts": [{"text": told}, data], "extensions": [URI]}
+
+    def step(_: Coordinator, task: a2a.Task) -> a2a.TaskStatusUpdateEvent:
+        task.status.state = state
+        task.status.message.CopyFrom(ParseDict(message, a2a.Message()))
+        return a2a.TaskStatusUpdateEvent(task_id=task.id, context_id=task.context_id, status=task.status)
+
+    return step
+
+
+def refusal(words: str) -> Step:
+    """Refuse a message: the question is not open any more."""
+
+    def step(_: Coordinator, __: a2a.Task) -> Any:
+        raise InvalidParamsError(words)
 
     return step
 
@@ -120,6 +151,7 @@ class Coordinator(RequestHandler):
     def reset(self) -> None:
         self.steps: list[Step] = []
         self.later_steps: list[Step] = []  #: what a subscription brings
+        self.answer_steps: list[list[Step]] = []  #: what each message on a task brings, the first before the Task
         self.reply: a2a.Message | None = None
         self.tasks: dict[str, a2a.Task] = {}
         self.calls: list[str] = []
@@ -160,14 +192,26 @@ class Coordinator(RequestHandler):
         if self.reply is not None:
             yield self.reply
             return
-        task = self.new_task()
+        if params.message.task_id:
+            task, steps = await self._answered(params.message.task_id)
+        else:
+            task, steps = self.new_task(), self.steps
         yield task
-        async for event in self._play(self.steps, task):
+        async for event in self._play(steps, task):
             yield event
+
+    async def _answered(self, task_id: str) -> tuple[a2a.Task, list[Step]]:
+        task = self._known(task_id)
+        first, *others = self.answer_steps.pop(0)
+        async for _ in self._play([first], task):
+            pass
+        return task, others
 
     async def on_message_send(self, params, context):
         self._asked("SendMessage", context)
         self.requests.append(params)
+        if params.message.task_id:
+            return (await self._answered(params.message.task_id))[0]
         return self.reply or self.new_task()
 
     async def on_subscribe_to_task(self, params, context) -> AsyncGenerator[Any]:

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from tests.cli.stand_in import COMPLETE, branch, progress, until_canceled
+from tests.cli.stand_in import COMPLETE, asking, branch, progress, question, until_canceled
 
 pytestmark = pytest.mark.processes
 
@@ -89,6 +89,88 @@ def _read(terminal):
         return os.read(terminal, 4096)
     except OSError:  # the way Linux says that the other side is closed
         return b""
+
+
+@pytest.fixture
+def at_a_terminal(url):
+    """Start the program at a terminal: yields a function that returns the process, and the other side of it."""
+    opened = []
+
+    def start(*arguments):
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            command(url, *arguments),
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            env={**os.environ, "TERM": "xterm"},
+        )
+        os.close(theirs)
+        opened.append((process, ours))
+        return process, ours
+
+    yield start
+    for process, ours in opened:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        os.close(ours)
+
+
+def _seen(terminal, words=None):
+    """Read what is drawn up to *words*, or to the end."""
+    drawn = b""
+    while words is None or words not in drawn:
+        if not (block := _read(terminal)):
+            break
+        drawn += block
+    return drawn
+
+
+def test_a_question_is_answered_at_the_terminal(at_a_terminal, coordinator, code):
+    coordinator.steps = [asking(question("1"))]
+    coordinator.answer_steps = [COMPLETE]
+    process, terminal = at_a_terminal("review", code)
+    drawn = _seen(terminal, b"your answer (empty leaves it open): ")
+    assert b"tabs or spaces?" in drawn
+    os.write(terminal, "größer\n".encode())
+    _seen(terminal)
+    out, _ = process.communicate()
+    assert process.returncode == 0
+    assert coordinator.requests[1].message.parts[0].text == "größer"
+    assert b"2 findings" in out
+
+
+@pytest.mark.parametrize("form", [["review", "."], ["watch", "0bad"], ["answer", "0bad"]], ids=lambda form: form[0])
+def test_ctrl_c_at_a_question_leaves_the_task_waiting_and_says_how_to_answer(at_a_terminal, coordinator, form):
+    asked = asking(question("1"))
+    asked(coordinator, coordinator.new_task())
+    coordinator.steps = [asked]
+    process, terminal = at_a_terminal(*form)
+    _seen(terminal, b"your answer (empty leaves it open): ")
+    process.send_signal(signal.SIGINT)
+    told = _seen(terminal)
+    assert process.wait() == 130
+    assert b"left; the task waits" in told
+    assert b"answer with: coordinator answer 0badcafe-1111 1=TEXT" in told
+    assert b"Traceback" not in told
+    assert "CancelTask" not in coordinator.calls
+
+
+def test_no_input_asks_nobody_although_there_is_a_terminal(at_a_terminal, coordinator, code):
+    coordinator.steps = [asking(question("1"))]
+    process, terminal = at_a_terminal("review", code, "--no-input")
+    assert b"your answer" not in _seen(terminal)
+    assert process.wait() == 5
+
+
+def test_the_end_of_input_leaves_a_question_open(at_a_terminal, coordinator, code):
+    coordinator.steps = [asking(question("1"))]
+    process, terminal = at_a_terminal("review", code)
+    _seen(terminal, b"your answer (empty leaves it open): ")
+    os.write(terminal, b"\x04")
+    _seen(terminal)
+    assert process.wait() == 5
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

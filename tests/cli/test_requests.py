@@ -105,7 +105,9 @@ def test_a_failed_review_says_why(call, coordinator, code):
 
 def test_a_question_is_printed(call, coordinator, code):
     coordinator.steps = ASKING
-    assert "which line length?" in call("review", code).stderr
+    result = call("review", code)
+    assert "which line length?" in result.stdout
+    assert "answer with: coordinator answer 0badcafe-1111 TEXT\n" in result.stderr
 
 
 def test_json_is_exactly_one_object(call, coordinator, code):

@@ -144,6 +144,7 @@ def test_without_a_command_the_help_is_shown():
         "tasks",
         "show",
         "watch",
+        "answer",
         "cancel",
         "check",
         "init",

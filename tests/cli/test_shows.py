@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 
 from coordinator.cli import members as module
 from coordinator.cli.exits import Stop
-from coordinator.cli.members import Card, check_free, free_ports, members, moved_cards, read_cards
+from coordinator.cli.members import Card, check_free, chosen_cards, free_ports, members, moved_cards, read_cards
 from coordinator.cli.program import program
+from coordinator.config import CARDS
 
 pytestmark = pytest.mark.processes
 
@@ -89,6 +90,34 @@ def test_the_shipped_cards_name_five_specialists_on_ports_of_their_own():
     cards = read_cards()
     assert [card.name for card in cards] == ["complexity", "deadcode", "lint", "security", "types"]
     assert len({card.port for card in cards}) == 5
+
+
+def test_the_specialists_that_ask_take_part_only_when_named(tmp_path):
+    assert chosen_cards(tmp_path / "none", []) == CARDS
+    folder = chosen_cards(tmp_path / "cards", ["style", "licences"])
+    cards = read_cards(folder)
+    assert [card.name for card in cards] == ["complexity", "deadcode", "licences", "lint", "security", "style", "types"]
+    assert len({card.port for card in cards}) == 7
+    assert [file.name for file in folder.iterdir() if file.is_dir()] == ["schemas"]
+
+
+def test_a_specialist_there_is_not_is_told_with_those_there_are(tmp_path):
+    with pytest.raises(Stop, match="--with: there is no stile to add; there are: licences, style"):
+        chosen_cards(tmp_path / "cards", ["stile", "style"])
+
+
+def test_a_demo_starts_the_named_ones_beside_the_five(code, tmp_path):
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = stubbed("demo", code, "--with", "style, licences,style")
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=ROOT)
+    assert done.returncode == 0
+    assert "starting 8 processes: complexity, deadcode, licences, lint, security, style, types, coord" in done.stderr
+
+
+def test_a_network_with_an_unknown_specialist_does_not_start():
+    result = CliRunner().invoke(program(), ["network", "--with", "nobody"])
+    assert result.exit_code == 2
+    assert "there is no nobody to add" in result.stderr
 
 
 def test_moved_cards_are_the_shipped_ones_on_other_ports(tmp_path):

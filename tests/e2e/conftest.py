@@ -58,7 +58,7 @@ class Network:
     def specialist(self, name: str) -> None:
         """Start the reviewer *name* on a port of its own, with a card that says so."""
         port = free_port()
-        card = re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{port}", (CARDS / f"{name}.json").read_text())
+        card = re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{port}", next(CARDS.rglob(f"{name}.json")).read_text())
         (self.cards / f"{name}.json").write_text(card)
         self._start(name, [sys.executable, "-m", "specialist_agents", name, "--port", str(port)])
         wait_until(f"http://127.0.0.1:{port}/healthz", self.processes[name])

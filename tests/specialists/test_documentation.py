@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from specialist_agents.analysis.security_rules import SECURITY_RULES
-from specialist_agents.analysis.tools import bandit, mypy, radon, ruff, vulture
+from specialist_agents.analysis.tools import bandit, licences, mypy, radon, ruff, style, vulture
 from specialist_agents.analysis.vocabulary import KINDS, NAMED_KINDS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "findings.md"
@@ -46,6 +46,11 @@ TABLES = {
     ],
     "radon": [_row(_code(grade), severity, confidence) for grade, (severity, confidence) in radon.GRADES.items()],
     "vulture": [_row(_code(typ), _code(kind), severity) for typ, (kind, severity) in sorted(vulture.KINDS.items())],
+    "style": [
+        _row(_code(convention.kind), convention.what, ", ".join(_code(name) for name in convention.variants))
+        for convention in style.CONVENTIONS.values()
+    ],
+    "licences": [_row(_code(rule), *rating) for rule, rating in licences.RULES.items()],
     "mypy: kinds": _plain(mypy.KINDS, as_code=True),
     "mypy: severity and confidence": [
         _row(_code(code), severity, confidence) for code, (severity, confidence) in sorted(mypy.RATINGS.items())

@@ -15,7 +15,7 @@ from specialist_agents.analysis.findings import MAX_MESSAGE_CHARACTERS, findings
 from specialist_agents.analysis.model import Remark, Span
 from specialist_agents.analysis.security_rules import SECURITY_RULES
 from specialist_agents.analysis.sources import Source, read_sources
-from specialist_agents.analysis.tools import bandit, mypy, radon, ruff, vulture
+from specialist_agents.analysis.tools import bandit, licences, mypy, radon, ruff, style, vulture
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,8 @@ def test_every_kind_in_a_table_is_a_documented_word():
         *ruff.KINDS.values(),
         *mypy.KINDS.values(),
         *(kind for kind, _ in vulture.KINDS.values()),
+        *(convention.kind for convention in style.CONVENTIONS.values()),
+        *licences.RULES,
         "complex-function",
         "not-reviewed",
         "unused-argument",
@@ -105,6 +107,7 @@ def test_every_severity_in_a_table_is_one_of_the_schema():
         *bandit.SEVERITIES.values(),
         *(severity for severity, _ in [*radon.GRADES.values(), *mypy.RATINGS.values()]),
         *(severity for _, severity in vulture.KINDS.values()),
+        *(severity for severity, _ in licences.RULES.values()),
     }
     assert used <= set(vocabulary.SEVERITIES)
 

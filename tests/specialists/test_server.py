@@ -30,32 +30,33 @@ from specialist_agents.workshop import Limits
 
 ROOT = Path(__file__).parents[2]
 PORTS = {"lint": 8421, "security": 8422, "complexity": 8423, "deadcode": 8424, "types": 8425}
+ASKING_PORTS = {"style": 8426, "licences": 8427}
 
 
-@pytest.mark.parametrize("name", sorted(PORTS))
-def test_a_card_says_where_what_and_how(name):
+@pytest.mark.parametrize(("name", "port"), sorted((PORTS | ASKING_PORTS).items()))
+def test_a_card_says_where_what_and_how(name, port):
     card = read_card(name)
     assert card.name == name
-    assert address_of(card) == ("127.0.0.1", PORTS[name])
+    assert address_of(card) == ("127.0.0.1", port)
     spoken = [(interface.protocol_binding, interface.protocol_version) for interface in card.supported_interfaces]
     assert spoken == [("JSONRPC", "1.0"), ("HTTP+JSON", "1.0"), ("JSONRPC", "0.3")]
     assert card.capabilities.streaming
     assert not card.capabilities.push_notifications
-    assert (list(card.default_input_modes), list(card.default_output_modes)) == (
-        ["text/x-python"],
-        ["application/json"],
-    )
+    assert card.default_input_modes[0] == "text/x-python"
+    assert card.default_output_modes[0] == "application/json"
+    assert (len(card.default_input_modes) == 1) == (name in PORTS)  # who asks takes answers, too
 
 
 def test_every_reviewer_can_be_chosen_by_skill_or_by_tag_and_by_one_skill_of_its_own():
-    assert card_names() == sorted(PORTS) == sorted(REVIEWERS)
+    assert card_names() == sorted(PORTS | ASKING_PORTS) == sorted(REVIEWERS)
     own = set()
     for name in card_names():
         skills = {skill.id: set(skill.tags) for skill in read_card(name).skills}
         assert "python-review" in skills
         assert all("python-review" in tags for tags in skills.values())
         own |= skills.keys() - {"python-review"}
-    assert own == {"python-lint", "python-security", "python-complexity", "python-dead-code", "python-types"}
+    named = {"python-lint", "python-security", "python-complexity", "python-dead-code", "python-types"}
+    assert own == {*named, "python-style", "python-licences"}
 
 
 def test_a_card_moves_with_its_address_and_keeps_its_paths():
@@ -99,7 +100,7 @@ def _command(*arguments):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["nobody"], "unknown agent 'nobody'; .* has: complexity, deadcode, lint, security, types"),
+        (["nobody"], "unknown agent 'nobody'; .* has: complexity, deadcode, licences, lint, security, style, types"),
         ([], "the following arguments are required: NAME"),
         (["lint", "--port", "many"], "argument --port: invalid int value: 'many'"),
         (["lint", "--port", "70000"], "cannot listen at 127.0.0.1:70000: .*"),
@@ -123,7 +124,7 @@ def test_a_taken_port_is_one_line_and_status_2():
 def test_help_names_the_agents():
     ended = _command("--help")
     assert ended.returncode == 0
-    assert "complexity, deadcode, lint, security," in " ".join(ended.stdout.split())
+    assert "complexity, deadcode, licences, lint," in " ".join(ended.stdout.split())
 
 
 def test_a_missing_tool_is_named(monkeypatch):
