@@ -9,7 +9,6 @@ from coordinator import testing
 from coordinator.testing import Behaviour, Specialist
 from tests.escalation.rig import (
     ACTIVE,
-    answering,
     asking,
     by_agent,
     heard,
@@ -24,34 +23,9 @@ from tests.escalation.rig import (
     tagged,
     words,
 )
+from tests.escalation.twenty import BROKEN, EARLY, EVERYBODY, LATE, PLAN, QUIET, staff
 from tests.policies.rig import coordinating
 from tests.protocol.clients import all_of, message, states
-
-EARLY = ("amy", "ben", "cat", "dan", "eli")
-LATE = ("fay", "gus")
-BROKEN = "hal"
-QUIET = tuple(f"quiet-{number:02}" for number in range(12))
-EVERYBODY = (*EARLY, *LATE, BROKEN, *QUIET)
-PLAN = plan(
-    EVERYBODY,
-    stage={"on_failure": {"exhausted": "escalate"}, "merge": {"strategy": "concat"}},
-    ask="soon",
-)
-
-
-def staff():
-    late = [
-        Specialist(
-            name,
-            (
-                Behaviour(end="input_required", end_text=f"{name} wonders", artifacts=(), holds=("end",)),
-                answering(name),
-            ),
-        )
-        for name in LATE
-    ]
-    broken = Specialist(BROKEN, (Behaviour(end="failed", end_text="out of ideas"), answering(BROKEN)))
-    return [*(asking(name) for name in EARLY), *late, broken, *(Specialist(name, answering(name)) for name in QUIET)]
 
 
 async def by_polling(caller, sent):
