@@ -76,10 +76,12 @@ def resolve(
 def agents_of(plan: PlanFile, agents: Iterable[AgentCandidate]) -> dict[str, tuple[AgentRef, ...]]:
     """Return whom each stage may send to, without a message. Raises `RequestRefused` when nobody matches."""
     known = sorted(agents, key=lambda agent: agent.ref.name)
-    return {
-        name: _choose(f"plan {plan.name}, stage {name}", stage.fan_out.to, known)[0]
-        for name, stage in plan.stages.items()
-    }
+    chosen = {}
+    for name, stage in plan.stages.items():
+        where = f"plan {plan.name}, stage {name}"
+        chosen[name] = _choose(where, stage.fan_out.to, known)[0]
+        _assistants(where, stage, known)
+    return chosen
 
 
 def _waits(stage: Stage) -> bool:

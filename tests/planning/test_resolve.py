@@ -154,3 +154,9 @@ def test_stages_come_after_those_they_draw_on_whatever_the_file_says():
     assert [stage.name for stage in resolved.plan.stages] == ["start", "middle", "last"]
     assert resolved.plan.answer == "last"
     assert set(resolved.drafts) == {"start", "last"}
+
+
+def test_who_a_merge_asks_has_to_be_known_as_well():
+    asking = plan({"only": a_stage() | {"merge": {"strategy": "synthesize", "agent": "nobody"}}})
+    with pytest.raises(RequestRefused, match="no agent is named nobody"):
+        agents_of(asking, AGENTS)
