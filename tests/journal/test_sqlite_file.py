@@ -300,6 +300,43 @@ async def test_another_program_that_writes_makes_us_wait_then_say_so(path):
     await journal.close()
 
 
+FULL = """
+import asyncio, resource, sys
+from coordinator.errors import JournalUnavailable
+from coordinator.journal import SqlJournal
+from tests.journal.builders import WORKING, bodies, claimed, record
+
+async def main():
+    journal = await SqlJournal.open(sys.argv[1])
+    claim = await claimed(journal)
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, most))
+    try:
+        for _ in range(100):
+            claim = await journal.append(claim, [record("x" * 10_000)], WORKING)
+        sys.exit("the limit does not work")
+    except JournalUnavailable as error:
+        print(error)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    await journal.append(claim, [record("last")], WORKING)
+    written = await bodies(journal)
+    assert len(written) == claim.seq + 1 and written[-1] == "last"
+    await journal.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.processes
+def test_a_file_that_may_not_grow_refuses_the_write_and_goes_on_when_it_may(path):
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, path], capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2]
+    )
+    assert done.returncode == 0, done.stderr
+    assert str(path) in done.stdout
+    assert "no space left" in done.stdout or "disk reports an error" in done.stdout
+
+
 async def test_a_damaged_file_is_named(path, sqlite):
     await accepted(sqlite)
     for page in range(40):
