@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, case, insert, select, update
 from coordinator.errors import ClaimLost, TaskClosed, UnknownTask
 from coordinator.journal.protocol import Acceptance, Claim, Status
 from coordinator.journal.sql_schema import head, inbox, journal
-from coordinator.journal.sqlite import INSERT_PAYLOADS
+from coordinator.journal.sqlite import INSERT_PAYLOADS, INSERT_USES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,8 +76,8 @@ def accept(
             return Acceptance(older.task_id, created=False)
         if older:
             connection.execute(_FORGET_KEY, {"of_key": key})
-    _keep(connection, payloads)
     connection.execute(_INSERT_HEAD, _fresh(task))
+    _keep(connection, task.task_id, payloads)
     _write_entries(connection, Claim(task.task_id, epoch=0, seq=0), [record])
     if key:
         # Only the key is remembered here: the record itself is entry 1 already.
@@ -97,7 +97,7 @@ def put(
         return False
     if status == Status.CLOSED:
         raise TaskClosed
-    _keep(connection, payloads)
+    _keep(connection, task_id, payloads)
     connection.execute(_WAKE, {"of_task": task_id, "turns": int(status == Status.IDLE)})
     row = {"type": record.type, "version": record.version, "body": record.body, "at": now}
     connection.execute(_INSERT_ITEM, {"task_id": task_id, "key": key or None, **row})
@@ -122,7 +122,7 @@ def append(
     after = Claim(held.task_id, held.epoch, held.seq + len(records))
     if connection.execute(_ADVANCE, _advanced(held, after, change)).rowcount == 0:
         raise ClaimLost
-    _keep(connection, payloads)
+    _keep(connection, held.task_id, payloads)
     _write_entries(connection, held, records)
     if consumed:
         marks = [{"of_task": held.task_id, "of_number": number, "consumed_seq": after.seq} for number in consumed]
@@ -132,9 +132,10 @@ def append(
     return after
 
 
-def _keep(connection: Connection, payloads: Sequence[Payload]) -> None:
+def _keep(connection: Connection, task_id: str, payloads: Sequence[Payload]) -> None:
     if payloads:
         connection.execute(INSERT_PAYLOADS, [{"digest": item.digest, "body": item.body} for item in payloads])
+        connection.execute(INSERT_USES, [{"digest": item.digest, "task_id": task_id} for item in payloads])
 
 
 def _write_entries(connection: Connection, held: Claim, records: Sequence[Record]) -> None:
