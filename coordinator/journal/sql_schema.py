@@ -59,7 +59,7 @@ Index("head_by_context", head.c.owner, head.c.tenant, head.c.context_id, head.c.
 
 # Closed ones only: an index of these costs nothing while a coordination is under way.
 _IS_CLOSED = text("status = 'closed'")
-Index("head_closed", head.c.status_at, sqlite_where=_IS_CLOSED, postgresql_where=_IS_CLOSED)
+Index("head_closed", head.c.status, head.c.status_at, sqlite_where=_IS_CLOSED, postgresql_where=_IS_CLOSED)
 
 inbox = Table(
     "inbox",

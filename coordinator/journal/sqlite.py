@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 #: Stands in the header of our files ("a2aC"): another program's database is never written to.
 APPLICATION_ID = 0x61326143
 
+#: Pages that are taken from the end of the file in one transaction.
+MOST_PAGES_BACK = 2_000
+
 #: Files of this schema version do not know alembic's table yet.
 BEFORE_REVISIONS = 1
 
@@ -130,6 +133,14 @@ class SqliteFile:
         """Run *query* on what is committed now. For as many threads as there are readers."""
         with translated(self.path), self._reading.connect() as connection:
             return query(connection)
+
+    def compact(self) -> None:
+        """Write the file anew without the gaps in it: needs as much space once more while it lasts."""
+        with translated(self.path), closing(self._writing.raw_connection()) as raw:
+            # A file from before it was made this way learns here to shrink by itself.
+            raw.cursor().execute("PRAGMA auto_vacuum = INCREMENTAL")
+            raw.cursor().execute("VACUUM")
+            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Let go of the connections, then of the lock; a second time does nothing."""
@@ -231,6 +242,14 @@ def checked_version(connection: Connection, path: Path) -> int:
         )
         raise JournalTooNew(message)
     return version if tables else 0
+
+
+def give_back(connection: Connection) -> None:
+    """Let the file shrink by what is unused in it, as far as that takes no time to speak of."""
+    unused = min(pragma(connection, "freelist_count"), MOST_PAGES_BACK)
+    for _ in range(unused):
+        # One at a time: the driver does not go on to the end of a statement that seems to have no rows.
+        connection.exec_driver_sql("PRAGMA incremental_vacuum(1)")
 
 
 def pragma(connection: Connection, name: str) -> int:

@@ -21,8 +21,10 @@ def upgrade() -> None:
     )
     op.create_index("payload_use_by_task", "payload_use", ["task_id"])
     closed, keyed = sa.text("status = 'closed'"), sa.text("key IS NOT NULL")
-    op.create_index("head_closed", "head", ["status_at"], sqlite_where=closed, postgresql_where=closed)
+    op.create_index("head_closed", "head", ["status", "status_at"], sqlite_where=closed, postgresql_where=closed)
     op.create_index("inbox_keyed", "inbox", ["at"], sqlite_where=keyed, postgresql_where=keyed)
+    # A key of an accepted message is told from a consumed item by this from now on.
+    op.execute("UPDATE inbox SET consumed_seq = 0 WHERE consumed_seq = 1 AND body = ''")
     _fill(op.get_bind(), use)
 
 
