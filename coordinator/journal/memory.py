@@ -137,10 +137,10 @@ class MemoryJournal:
         self._signals.hint(claim.task_id)
         return replace(claim, seq=held.head.seq)
 
-    async def read(self, task_id: str, after: int = 0) -> Sequence[Entry]:
+    async def read(self, task_id: str, after: int = 0, *, limit: int | None = None) -> Sequence[Entry]:
         """Return the entries with seq greater than *after*, in order."""
         held = self._open_tasks().get(task_id)
-        return tuple(held.entries[max(after, 0) :]) if held else ()
+        return tuple(held.entries[max(after, 0) :][:limit]) if held else ()
 
     async def head(self, task_id: str) -> Head | None:
         """Return the head row, or None."""

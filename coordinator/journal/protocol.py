@@ -221,8 +221,11 @@ class Journal(Protocol):
         """
         ...
 
-    async def read(self, task_id: str, after: int = 0) -> Sequence[Entry]:
-        """Return the entries with seq greater than *after*, in order; empty for an unknown task."""
+    async def read(self, task_id: str, after: int = 0, *, limit: int | None = None) -> Sequence[Entry]:
+        """Return the entries with seq greater than *after*, in order; empty for an unknown task.
+
+        With *limit* only the first of them, as many as that.
+        """
         ...
 
     async def head(self, task_id: str) -> Head | None:

@@ -133,9 +133,9 @@ class SqlJournal:
         )
         return await self._writer.submit(work, changes=claim.task_id)
 
-    async def read(self, task_id: str, after: int = 0) -> Sequence[Entry]:
+    async def read(self, task_id: str, after: int = 0, *, limit: int | None = None) -> Sequence[Entry]:
         """Return the entries with seq greater than *after*, in order."""
-        return await self._read(partial(sql_reads.entries, task_id=task_id, after=after))
+        return await self._read(partial(sql_reads.entries, task_id=task_id, after=after, limit=limit))
 
     async def head(self, task_id: str) -> Head | None:
         """Return the head row, or None."""

@@ -556,6 +556,15 @@ async def test_subscribers_are_forgotten_when_they_leave(journal):
     assert not journal._signals._receivers
 
 
+async def test_reading_stops_where_asked_to(journal):
+    claim = await claimed(journal)
+    await journal.append(claim, [record(body) for body in "abc"], WORKING)
+    assert [entry.record.body for entry in await journal.read("t1", limit=1)] == ["accepted"]
+    assert [entry.record.body for entry in await journal.read("t1", 1, limit=2)] == ["a", "b"]
+    assert [entry.record.body for entry in await journal.read("t1", 3, limit=2)] == ["c"]
+    assert await journal.read("t1", limit=0) == ()
+
+
 # --- prune ------------------------------------------------------------------------------------------------
 
 LONG_AGO = float("-inf")
