@@ -98,7 +98,11 @@ def _tell(task_id: str, facts: Sequence[Fact], *, as_json: bool) -> None:
         event = fact.event
         place, words = printable(story.where(event)), printable(story.told(event))
         grid.add_row(Text(str(fact.seq), style="dim"), story.offset(event, start), Text(place), Text(words))
-    say(Group(Text(f"task {task_id}"), grid))
+    coordination = Coordination.replay(fact.event for fact in facts)
+    state = state_words(coordination.state)
+    reason = f": {printable(coordination.reason)}" if coordination.reason else ""
+    now = Text.assemble("now ", (state, STATE_STYLES.get(state, "")), reason)
+    say(Group(Text(f"task {printable(task_id)}"), grid, now))
 
 
 def _fact_json(fact: Fact, start: float) -> dict[str, Any]:

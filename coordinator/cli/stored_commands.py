@@ -103,8 +103,8 @@ def export(
 ) -> None:
     """Write the journal of a task as JSON lines, for a bug report.
 
-    Leaves out what was sent and answered unless asked, and what looks like a secret in any case; read it
-    before you send it to anybody. `coordinator replay FILE` tells it.
+    Leaves out what was sent and answered unless asked, whose task it is, and what looks like a secret in the
+    facts; what --payloads adds is as it was sent. `coordinator replay FILE` tells it.
     """
     from coordinator.cli import replaying, stored
 

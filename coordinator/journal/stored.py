@@ -64,7 +64,8 @@ def reading(where: str | Path, *, of_any_age: bool = False) -> Iterator[Connecti
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
+    # Not mode=ro: who may not write at all leaves its share of the write-ahead log behind, perhaps as another user's.
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
     connection.execute("PRAGMA query_only = ON")
     return connection
 
