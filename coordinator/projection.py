@@ -118,7 +118,7 @@ class Projection:
         """Return what became of a message put for the task, as soon as its driver and its specialist have said."""
         async with self.journal.subscribe(task_id) as hints:
             while True:
-                coordination = await self.coordination(task_id)
+                coordination = await outlast(partial(self.coordination, task_id))  # the message is in: see `follow`
                 reception = coordination.reception(receipt) if coordination else None
                 if reception is not None and reception.is_decided:
                     return reception

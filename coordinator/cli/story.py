@@ -69,6 +69,13 @@ def _(_: ev.CancelRequested) -> str:
 
 
 @told.register
+def _(event: ev.MessageReceived) -> str:
+    named = [reply.question for reply in event.replies if reply.question]
+    about = f", for {plural(len(named), 'question')}: {', '.join(named)}" if named else ""
+    return f"the client sent a message of {plural(len(event.message.parts), 'part')}{about}"
+
+
+@told.register
 def _(event: ev.CoordinationFailed) -> str:
     return f"given up: {event.reason}"
 
@@ -85,8 +92,44 @@ def _(event: ev.TaskOpened) -> str:
 
 @told.register
 def _(event: ev.Progressed) -> str:
-    state = event.state.removeprefix("TASK_STATE_").lower().replace("_", " ")
+    state = _state_words(event.state)
     return f'{state}: "{event.text}"' if event.text else state
+
+
+def _state_words(state: str) -> str:
+    return state.removeprefix("TASK_STATE_").lower().replace("_", " ")
+
+
+@told.register
+def _(event: ev.Relayed) -> str:
+    state = f"passed on: {_state_words(event.state)}" if event.state else "passed on"
+    return f"{state}, a piece of artifact {event.artifact.artifact_id}" if event.artifact else state
+
+
+@told.register
+def _(event: ev.Asked) -> str:
+    asked = "; ".join(f'"{inquiry.text}"' for inquiry in event.inquiries)
+    return f"the agent asks ({', '.join(dict.fromkeys(inquiry.kind for inquiry in event.inquiries))}): {asked}"
+
+
+@told.register
+def _(_: ev.Looked) -> str:
+    return "looked at: it still waits"
+
+
+@told.register
+def _(_: ev.Resumed) -> str:
+    return "it goes on without an answer of ours"
+
+
+@told.register
+def _(_: ev.AnswerTaken) -> str:
+    return "the agent took the answer"
+
+
+@told.register
+def _(event: ev.AnswerRefused) -> str:
+    return f"the agent did not take the answer ({event.failure.kind}): {event.failure.message}"
 
 
 @told.register

@@ -14,7 +14,8 @@ from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
 import yaml
-from a2a.utils.errors import UnsupportedOperationError
+from a2a.types import a2a_pb2 as a2a
+from a2a.utils.errors import A2AError, UnsupportedOperationError
 
 from coordinator import testing
 from coordinator.app import assembled
@@ -25,7 +26,9 @@ from coordinator.journal import SqlJournal
 from coordinator.journal.codec import decode_all, encode_view
 from coordinator.outbound import Patience
 from coordinator.testing import Behaviour, Fleet, Specialist, answers
+from coordinator.testing.life import Beat, Status
 from coordinator.testing.server import listener, serving
+from tests.escalation.rig import ACTIVE, answering, asking, reply, tagged
 from tests.protocol.clients import Caller, asking_for, calling
 
 FOUND = answers.data({"found": {"files": ["a.py", "b.py"]}})
@@ -53,7 +56,10 @@ PLANS = [
     plan("chain", chain("parser")),
     plan("lost", chain("ada")),
     plan("review", {"ask": {**ask("liar"), "merge": "findings"}}),
+    plan("plain", {"ask": {"fan_out": {"to": {"agents": ["ada"]}}}}),
     plan("hours", {"ask": ask("slow")}),
+    plan("asks", {"ask": ask("amy", "cy")}),
+    plan("waits", {"ask": ask("ben")}),
 ]
 STAFF = [
     Specialist("ada", Behaviour(steps=("reading", "writing"), artifacts=(answers.text("the answer of ada"),))),
@@ -63,6 +69,9 @@ STAFF = [
     Specialist("slow", Behaviour(never_ends=True)),
     Specialist("parser", Behaviour(artifacts=(FOUND,))),
     Specialist("liar", Behaviour(artifacts=(answers.findings({"rule": "one"}),))),
+    asking("amy", "tabs or spaces?"),
+    asking("cy", "how wide?", Behaviour(rpc_error=-32602), answering("cy")),
+    asking("ben", "approve this", end="auth_required"),
 ]
 AT_ONCE = {"return_immediately": True}
 
@@ -92,8 +101,10 @@ async def make(folder: Path, database: Path) -> None:
         (folder / "plans" / f"{document['name']}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     async with testing.fleet(STAFF) as fleet:
         async with coordinator(folder, fleet, database) as caller:
-            for document in PLANS[:-1]:
+            for document in PLANS[:-3]:
                 await caller.send(asking_for(document["name"], f"please {document['name']}"))
+            await ask_and_answer(caller)
+            await wait_for_approval(caller, fleet)
             canceled = await caller.send(asking_for("hours", "cancel this"), **AT_ONCE)
             poisoned = await caller.send(asking_for("hours", "never gets on"), **AT_ONCE)
             await caller.send(asking_for("hours", "still under way"), **AT_ONCE)
@@ -107,6 +118,27 @@ async def make(folder: Path, database: Path) -> None:
             with suppress(UnsupportedOperationError):  # it is over already
                 async for _ in caller.subscribe(poisoned.id):
                     pass
+
+
+async def ask_and_answer(caller: Caller) -> None:
+    """Answer two questions; one agent refuses its answer at first."""
+    asked = await caller.send(asking_for("asks", "please ask"), headers=ACTIVE)
+    with suppress(A2AError):
+        await caller.send(tagged(asked, amy="tabs", cy="very wide"), headers=ACTIVE)
+    again = await caller.get(asked.id)
+    await caller.send(reply(again, "80"))
+
+
+async def wait_for_approval(caller: Caller, fleet: Fleet) -> None:
+    """Let a parked task be looked at, then go on by itself, then end."""
+    waiting = await caller.send(asking_for("waits", "please wait"))
+    looks = fleet["ben"].counts.gets
+    await fleet.until(lambda: fleet["ben"].counts.gets > looks)
+    (below,) = fleet["ben"].tasks.values()
+    below.take(Beat(Status("working", "going on")))
+    async for event in caller.subscribe(waiting.id):
+        if event.status_update.status.state == a2a.TASK_STATE_WORKING:
+            below.take(Beat(Status("completed")))
 
 
 def dump(database: Path, target: Path) -> None:
