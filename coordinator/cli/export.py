@@ -62,7 +62,7 @@ def _record(record: Record) -> dict[str, Any]:
 
 
 def _line(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False) + "\n"
+    return json.dumps(value) + "\n"  # ASCII, so no terminal can be steered by it
 
 
 def scrubbed(value: Any) -> Any:
@@ -91,8 +91,8 @@ def load(path: Path) -> Export:
     try:
         # Not `splitlines`, which takes some characters inside a text for line ends.
         header, *rest = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
-        _check_format(header["format"])
         entries = [Entry(line["seq"], _read(line)) for line in rest if "seq" in line]
+        _check(header["format"], entries)
         inbox = [InboxItem(line["inbox"], _read(line)) for line in rest if "inbox" in line]
         payloads = {line["payload"]: base64.b64decode(line["base64"]) for line in rest if "payload" in line}
         return Export(header["taskId"], entries, inbox=inbox, payloads=payloads)
@@ -102,8 +102,8 @@ def load(path: Path) -> Export:
         raise Stop(f"{path} is no export of a task; write one with: coordinator export ID") from error
 
 
-def _check_format(name: str) -> None:
-    if name != FORMAT:
+def _check(name: str, entries: Sequence[Entry]) -> None:
+    if name != FORMAT or not entries:
         raise ValueError(name)
 
 

@@ -22,7 +22,7 @@ from coordinator.cli.terminal import note, plural, printable, say, say_json
 from coordinator.core.coordination import Coordination
 from coordinator.core.events import Event
 from coordinator.core.record import progress
-from coordinator.journal import sql_reads
+from coordinator.journal import Entry, sql_reads
 from coordinator.journal.codec import decode
 from coordinator.journal.stored import reading
 
@@ -40,12 +40,19 @@ def replay(source: str, database: Callable[[], Path], until: int | None, *, as_j
     path = Path(source)
     export_ = load(path) if path.is_file() else _exported(source, database(), with_payloads=False)
     with told():
-        facts = [Fact(entry.seq, decode(entry.record)) for entry in export_.entries]
-    if until is None:
-        _tell(export_.task_id, facts, as_json=as_json)
-    else:
-        _show(facts, until, as_json=as_json)
+        facts = [_fact(entry) for entry in export_.entries]
+        if until is None:
+            _tell(export_.task_id, facts, as_json=as_json)
+        else:
+            _show(facts, until, as_json=as_json)
     return ExitCode.OK
+
+
+def _fact(entry: Entry) -> Fact:
+    try:
+        return Fact(entry.seq, decode(entry.record))
+    except ValueError as error:
+        raise Stop(f"fact {entry.seq} cannot be read: it is no {entry.record.type} of this program") from error
 
 
 def export(task_id: str, database: Path, output: Path | None, *, with_payloads: bool) -> ExitCode:

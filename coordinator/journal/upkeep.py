@@ -15,6 +15,8 @@ from coordinator.journal.protocol import Journal, Pruned
 
 EVERY_S = 300.0
 PAUSE_S = 0.1
+STEP = 5
+"""Tasks a running server forgets in one transaction: each may have thousands of facts, and others wait meanwhile."""
 
 log = logging.getLogger(__name__)
 
@@ -26,22 +28,24 @@ async def upkeep(journal: Journal, *, retention_s: float | None, window_s: float
     """
     while True:
         try:
-            await prune_all(journal, retention_s=retention_s, window_s=window_s, pause_s=PAUSE_S)
+            await prune_all(journal, retention_s=retention_s, window_s=window_s, step=STEP, pause_s=PAUSE_S)
         except JournalUnavailable as error:
             log.warning("the database is away; pruning it later", extra={"error": str(error)})
         await asyncio.sleep(EVERY_S)
 
 
-async def prune_all(journal: Journal, *, retention_s: float | None, window_s: float, pause_s: float = 0.0) -> Pruned:
+async def prune_all(
+    journal: Journal, *, retention_s: float | None, window_s: float, step: int = 100, pause_s: float = 0.0
+) -> Pruned:
     """Prune everything that is old now and return how much that was; others write in the pauses."""
     now = await journal.now()
     closed_before = -math.inf if retention_s is None else now - retention_s
     total = Pruned()
     while True:
-        step = await journal.prune(closed_before=closed_before, keys_before=now - window_s)
-        if step == Pruned():
+        gone = await journal.prune(closed_before=closed_before, keys_before=now - window_s, limit=step)
+        if gone == Pruned():
             break
-        total = Pruned(total.coordinations + step.coordinations, total.payloads + step.payloads, total.keys + step.keys)
+        total = Pruned(total.coordinations + gone.coordinations, total.payloads + gone.payloads, total.keys + gone.keys)
         await asyncio.sleep(pause_s)
     if total.coordinations:
         log.info("forgot old tasks", extra={"detail": f"{total.coordinations} tasks, {total.payloads} payloads"})

@@ -231,6 +231,17 @@ def test_another_file_is_no_export(tmp_path, text):
     assert "is no export of a task" in refusal("replay", tmp_path / "file")
 
 
+def test_an_export_somebody_changed_is_told(path, tasks, tmp_path):
+    lines = output("export", of_plan(path, "again"), "--db", path).splitlines()
+    report = tmp_path / "report.jsonl"
+    report.write_text("\n".join(lines[:1]))
+    assert "is no export of a task" in refusal("replay", report)
+    report.write_text("\n".join([*lines[:2], lines[2].replace("epoch", "era")]))
+    assert "fact 2 cannot be read" in refusal("replay", report)
+    report.write_text("\n".join([lines[0], *lines[2:]]))
+    assert "a coordination starts with TaskAccepted" in refusal("replay", report)
+
+
 def test_an_export_that_cannot_be_written_is_told(path, tasks, tmp_path):
     says = refusal("export", next(iter(tasks)), "--db", path, "-o", tmp_path / "no" / "where")
     assert "cannot be written" in says

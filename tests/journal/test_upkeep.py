@@ -55,7 +55,7 @@ async def test_a_step_is_bounded_and_others_write_between_two(sqlite, clock):
 
     sqlite.prune = watched
     async with asyncio.TaskGroup() as group:
-        pruning = group.create_task(prune_all(sqlite, retention_s=5.0, window_s=600.0))
+        pruning = group.create_task(prune_all(sqlite, retention_s=5.0, window_s=600.0, step=20))
         while not pruning.done():
             await sqlite.accept(new_task(f"new{len(steps)}-{await left(sqlite)}"), record("accepted"))
     assert steps == [20, 20, 5, 0]
