@@ -2,16 +2,16 @@
 
 import asyncio
 import sqlite3
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 from a2a.types import a2a_pb2 as a2a
 
 from coordinator import app, engine
 from coordinator.journal import MemoryJournal, SqlJournal
-from coordinator.testing import Behaviour, answers
+from coordinator.testing import Behaviour, Script, answers
 from tests.journal.away import AwayJournal
-from tests.protocol.clients import all_of, states, texts
+from tests.protocol.clients import all_of, asking_for, message, states, texts
 from tests.protocol.specialists import busy, hold, release, says
 from tests.protocol.wires import refusal_in, send
 
@@ -108,6 +108,31 @@ async def test_a_task_accepted_just_before_an_outage_is_taken_up_by_itself(clien
             journal._is_away = lambda _: False
             task = await sending
     check_done_once(task, fleet)
+
+
+async def test_an_answer_that_is_in_is_not_refused_when_the_database_goes_away(client, journal, fleet):
+    fleet["eve"].behave(Script((Behaviour(end="input_required", end_text="which?", artifacts=()), Behaviour())))
+    asked = await client.send(asking_for("alone"))
+    assert asked.status.state == a2a.TASK_STATE_INPUT_REQUIRED
+    put = journal.inner.put
+
+    async def putting(*args, **kwargs):
+        try:
+            return await put(*args, **kwargs)
+        finally:
+            group.create_task(brought_back())
+            away.enter_context(journal.away("read"))
+
+    async def brought_back():
+        await journal.until_refused("read")
+        away.close()
+
+    journal.inner.put = putting
+    with ExitStack() as away:
+        async with asyncio.TaskGroup() as group:
+            answered = await client.send(message("that one", task_id=asked.id, context_id=asked.context_id))
+    assert answered.status.state == a2a.TASK_STATE_COMPLETED
+    assert fleet["eve"].counts.sends == 2
 
 
 @on_sqlite

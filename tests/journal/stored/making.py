@@ -1,7 +1,8 @@
 """Makes a stored journal that holds every kind of fact, by running the system.
 
 `python -m tests.journal.stored.making FILE`, once for each schema version, when it is new, and again beside it when
-there are new facts. What it made is kept for ever: it has to replay to the same tasks.
+there are new facts. What it made may be made anew until that version is released; from then on it is kept for ever:
+it has to replay to the same tasks.
 """
 
 import asyncio
