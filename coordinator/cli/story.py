@@ -166,6 +166,16 @@ def _(event: ev.Merged) -> str:
 
 
 @told.register
+def _(event: ev.MergeDelegated) -> str:
+    return f"merging goes on with the work of {event.sub_task.agent.name}"
+
+
+@told.register
+def _(event: ev.MergeQuestioned) -> str:
+    return f'merging asks the client: "{event.inquiry.text}"'
+
+
+@told.register
 def _(event: ev.MergeFailed) -> str:
     return f"merging failed: {event.reason}"
 

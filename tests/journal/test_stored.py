@@ -29,7 +29,17 @@ OF_VERSION_1 = {
     "TimePassed",
     "TurnStarted",
 }
-OF_VERSION_2 = {"AnswerRefused", "AnswerTaken", "Asked", "Looked", "MessageReceived", "Relayed", "Resumed"}
+OF_VERSION_2 = {
+    "AnswerRefused",
+    "AnswerTaken",
+    "Asked",
+    "Looked",
+    "MergeDelegated",
+    "MergeQuestioned",
+    "MessageReceived",
+    "Relayed",
+    "Resumed",
+}
 FACTS = {"schema-1": OF_VERSION_1, "schema-2": OF_VERSION_1 | OF_VERSION_2}
 """What each stored journal has to hold. A later fact is in the journal that was made for it."""
 

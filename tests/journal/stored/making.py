@@ -40,7 +40,11 @@ def plan(name, stages, **more):
 
 
 def ask(*agents, **more):
-    return {"fan_out": {"to": {"agents": list(agents)}}, "merge": "concat", **more}
+    return {"fan_out": {"to": {"agents": list(agents)}}, "merge": "concat"} | more
+
+
+def contrary(severity):
+    return answers.data({"items": [{"id": 1, "severity": severity, "confidence": 80, "text": "a hole"}]})
 
 
 def chain(first):
@@ -58,7 +62,9 @@ PLANS = [
     plan("lost", chain("ada")),
     plan("review", {"ask": {**ask("liar"), "merge": "findings"}}),
     plan("plain", {"ask": {"fan_out": {"to": {"agents": ["ada"]}}}}),
+    plan("written", {"ask": ask("ada", "bob", merge={"strategy": "synthesize", "agent": "writer"})}),
     plan("hours", {"ask": ask("slow")}),
+    plan("contrary", {"ask": ask("yes", "no", merge={"strategy": "items", "conflicts": "escalate"})}),
     plan("asks", {"ask": ask("amy", "cy")}),
     plan("waits", {"ask": ask("ben")}),
 ]
@@ -70,6 +76,9 @@ STAFF = [
     Specialist("slow", Behaviour(never_ends=True)),
     Specialist("parser", Behaviour(artifacts=(FOUND,))),
     Specialist("liar", Behaviour(artifacts=(answers.findings({"rule": "one"}),))),
+    Specialist("writer", Behaviour(artifacts=(answers.text("all of it in one"),))),
+    Specialist("yes", Behaviour(artifacts=(contrary("high"),))),
+    Specialist("no", Behaviour(artifacts=(contrary("low"),))),
     asking("amy", "tabs or spaces?"),
     asking("cy", "how wide?", Behaviour(rpc_error=-32602), answering("cy")),
     asking("ben", "approve this", end="auth_required"),
@@ -102,10 +111,12 @@ async def make(folder: Path, database: Path) -> None:
         (folder / "plans" / f"{document['name']}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     async with testing.fleet(STAFF) as fleet:
         async with coordinator(folder, fleet, database) as caller:
-            for document in PLANS[:-3]:
+            for document in PLANS[:-4]:
                 await caller.send(asking_for(document["name"], f"please {document['name']}"))
             await ask_and_answer(caller)
             await wait_for_approval(caller, fleet)
+            contrary = await caller.send(asking_for("contrary", "please decide"))
+            await caller.send(reply(contrary, "trust yes"))
             canceled = await caller.send(asking_for("hours", "cancel this"), **AT_ONCE)
             poisoned = await caller.send(asking_for("hours", "never gets on"), **AT_ONCE)
             await caller.send(asking_for("hours", "still under way"), **AT_ONCE)
