@@ -45,6 +45,7 @@ from coordinator.inbound import (
 )
 from coordinator.inbound.overview import overview_routes
 from coordinator.journal import Journal, MemoryJournal, SqlJournal
+from coordinator.journal.upkeep import upkeep
 from coordinator.outbound import AgentCalls, Caps, Patience, Places, shared_http_client
 from coordinator.planning import PlanFile, agents_of, load_plans
 from coordinator.projection import Projection, Renderer
@@ -94,7 +95,13 @@ async def assembled(settings: Settings, patience: Patience | None = None) -> Asy
         parts = _parts(settings, plans, directory, journal, driver)
         await directory.refresh()
         async with asyncio.TaskGroup() as group:
-            background = [group.create_task(parts.driver.run()), group.create_task(_refreshing(parts))]
+            background = [
+                group.create_task(parts.driver.run()),
+                group.create_task(_refreshing(parts)),
+                group.create_task(
+                    upkeep(journal, retention_s=settings.retention, window_s=settings.deduplication_window)
+                ),
+            ]
             try:
                 yield application(parts, tokens)
             finally:

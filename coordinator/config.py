@@ -104,6 +104,7 @@ class Settings(_Strict):
     max_coordinations: Annotated[int, Field(ge=1)] = 200  #: driven at once; new tasks beyond wait as SUBMITTED
     max_waiting: Annotated[int, Field(ge=0)] = 1000  #: new tasks that may wait; more are refused
     deduplication_window: Duration = 600.0  #: how long a repeated messageId is recognised
+    retention: Duration | None = None  #: how long a task is kept after its end; None: for ever
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 
@@ -111,6 +112,8 @@ class Settings(_Strict):
     def _safe(self) -> Settings:
         if self.auth == "tokens" and not self.tokens:
             raise ValueError("auth is tokens, but tokens lists nobody")
+        if self.retention is not None and self.retention < self.deduplication_window:
+            raise ValueError("retention is shorter than deduplication_window: a repeated message would find no task")
         if self.auth == "none" and self.host not in LOOPBACK and not self.insecure:
             raise ValueError(f"host {self.host} is reachable from outside: set auth to tokens, or insecure to true")
         return self

@@ -7,8 +7,9 @@ command is performed only after the facts behind it are journaled; the engine se
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from coordinator.core.commands import Cancel, Command, Expand, Follow, Look, Merge, Send
 from coordinator.core.events import (
@@ -21,6 +22,7 @@ from coordinator.core.events import (
 from coordinator.core.model import PartRef, Payload, Stage, SubTask
 from coordinator.errors import RequestRefused
 from coordinator.journal import Journal
+from coordinator.journal.outage import outlast
 from coordinator.merges import merge, parts_of
 from coordinator.outbound import AgentCalls, Attempt, Fact, RunTimes, cancel_remote, look, pursue
 from coordinator.planning import Draft, expand
@@ -104,7 +106,10 @@ class Dispatch:
         return await asyncio.shield(loading)
 
     async def _read(self, refs: tuple[PartRef, ...]) -> Sequence[WirePart]:
-        return parts_out(refs, await self.journal.payloads(ref.digest for ref in refs))
+        return parts_out(refs, await self._bodies({ref.digest for ref in refs}))
+
+    async def _bodies(self, digests: Collection[str]) -> Bodies:
+        return await outlast(partial(self.journal.payloads, digests))
 
     def _start_cancel(self, command: Cancel) -> None:
         key = command.branch, command.attempt
@@ -146,7 +151,7 @@ class Dispatch:
         return await cancel_remote(self.calls, command, remote)
 
     async def _expand(self, command: Expand) -> None:
-        bodies = await self.journal.payloads({ref.digest for _, refs in command.drawn for ref in refs})
+        bodies = await self._bodies({ref.digest for _, refs in command.drawn for ref in refs})
         try:
             sub_tasks, payloads = await asyncio.to_thread(expanded, command, bodies, self.calls.run_times)
         except RequestRefused as error:
@@ -156,7 +161,7 @@ class Dispatch:
         self.emit(Fact(StageExpanded(at=self.now(), stage=command.stage.name, sub_tasks=sub_tasks), payloads))
 
     async def _merge(self, command: Merge) -> None:
-        bodies = await self.journal.payloads({ref.digest for ref in parts_of(command)})
+        bodies = await self._bodies({ref.digest for ref in parts_of(command)})
         try:
             event, payloads = await asyncio.to_thread(merge, command, bodies, self.now())
         except ValueError as error:

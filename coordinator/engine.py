@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
 from coordinator.core import events as ev
 from coordinator.core.commands import Command
@@ -20,6 +21,7 @@ from coordinator.core.view import view_of
 from coordinator.dispatch import Dispatch
 from coordinator.journal import HIDDEN, Claim, HeadChange, InboxItem, Journal, Status
 from coordinator.journal.codec import decode, decode_all, encode, encode_view
+from coordinator.journal.outage import append, outlast
 from coordinator.outbound import AgentCalls, Fact
 
 MOST_IDLE_CLAIMS = 5
@@ -75,9 +77,9 @@ class Engine:
         claim = await self.journal.claim(task_id, self.name)
         if claim is None:
             return
-        clock = await database_clock(self.journal)
+        clock = await outlast(partial(database_clock, self.journal))
         # Replay only after the claim has committed: nobody else can append behind what is read now.
-        coordination = Coordination.replay(decode_all(await self.journal.read(task_id)))
+        coordination = Coordination.replay(decode_all(await outlast(partial(self.journal.read, task_id))))
         mailbox = self.live[task_id] = Mailbox()
         try:
             turn = _Turn(self.journal, coordination, claim, mailbox, clock)
@@ -98,7 +100,7 @@ class Engine:
 
     async def _first_fact(self, claim: Claim, at: float) -> ev.Event:
         """Return the fact a turn starts with: a coordination that kills its drivers is given up."""
-        head = await self.journal.head(claim.task_id)
+        head = await outlast(partial(self.journal.head, claim.task_id))
         if head is not None and head.idle_claims > MOST_IDLE_CLAIMS:
             reason = f"given up after {head.idle_claims - 1} attempts to go on without any progress"
             return ev.CoordinationFailed(at=at, reason=reason)
@@ -119,7 +121,7 @@ class _Turn:
         # A crash may have left commands half done. Before the very first turn nothing can have gone out.
         dispatch.perform(self.coordination.outstanding(), in_doubt=True)
         facts: Sequence[Fact] = [Fact(first)]
-        items: Sequence[InboxItem] = await self.journal.inbox(self.claim.task_id)
+        items: Sequence[InboxItem] = await self._inbox()
         while True:
             status, commands = await self._commit(facts, items)
             dispatch.perform(commands)
@@ -139,16 +141,20 @@ class _Turn:
             items: Sequence[InboxItem] = ()
             if is_nudged or at - self.looked_at >= RECHECK_S:
                 self.looked_at = at
-                items = await self.journal.inbox(self.claim.task_id)
+                items = await self._inbox()
             if facts or items:
                 return facts, items
+
+    async def _inbox(self) -> Sequence[InboxItem]:
+        return await outlast(partial(self.journal.inbox, self.claim.task_id))
 
     async def _commit(self, facts: Sequence[Fact], items: Sequence[InboxItem]) -> tuple[Status, list[Command]]:
         """Fold and journal one batch; return the status written and the commands to perform."""
         events = [decode(item.record) for item in items] + [fact.event for fact in facts]
         issued = [command.id for event in events for command in self.coordination.receive(event)]
         change = self._change(events)
-        self.claim = await self.journal.append(
+        self.claim = await append(
+            self.journal,
             self.claim,
             [encode(event) for event in events],
             change,

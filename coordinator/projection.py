@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from weakref import WeakValueDictionary
 
 from a2a.types import a2a_pb2 as a2a
@@ -24,6 +25,7 @@ from coordinator.core.questions import Question, Reception
 from coordinator.core.view import TaskView, view_of
 from coordinator.journal import Journal
 from coordinator.journal.codec import decode, decode_view
+from coordinator.journal.outage import outlast
 from coordinator.outputs import shown, takes
 from coordinator.question_text import question_parts
 from coordinator.wire import Bodies, artifact_out, content_out, message_out, state_out, struct_out, timestamp
@@ -116,7 +118,7 @@ class Projection:
         """Return what became of a message put for the task, as soon as its driver and its specialist have said."""
         async with self.journal.subscribe(task_id) as hints:
             while True:
-                coordination = await self.coordination(task_id)
+                coordination = await outlast(partial(self.coordination, task_id))  # the message is in: see `follow`
                 reception = coordination.reception(receipt) if coordination else None
                 if reception is not None and reception.is_decided:
                     return reception
@@ -142,11 +144,12 @@ class Projection:
         With *after*, it begins with the first view told since then, if there is one.
 
         Everybody who follows a task sees the same views, from the moment of joining on; only who lags far behind
-        misses progress. Ends after a terminal view. A hint that gets lost costs some seconds, never an event.
+        misses progress. Ends after a terminal view. A hint that gets lost costs some seconds, never an event. While the
+        database is away it waits: whoever follows has sent a message already, and must not be told to send it again.
         """
         async with self.journal.subscribe(task_id) as hints:
             feed = self._feed(task_id)
-            await self._advance(task_id, feed)
+            await outlast(partial(self._advance, task_id, feed))
             seen, number = feed.view(), feed.told_number
             if seen is None:
                 return
@@ -158,7 +161,7 @@ class Projection:
             while not seen.state.is_terminal:
                 is_behind = with_progress and feed.is_behind
                 await hints.wait(max(0.0, feed.next_progress - time.monotonic()) if is_behind else RECHECK_S)
-                await self._advance(task_id, feed)
+                await outlast(partial(self._advance, task_id, feed))
                 if with_progress:
                     feed.tell_progress()
                 fresh, number = feed.after(number), feed.told_number
@@ -239,7 +242,8 @@ class Renderer:
         refs = [ref for message in history for ref in message.parts]
         refs += [ref for question in asked for ref in question.inquiry.parts]
         refs += [ref for artifact in artifacts for ref in artifact.parts]
-        return await self.journal.payloads({ref.digest for ref in refs}) if refs else {}
+        # A task is shown after it was accepted, too: see `Projection.follow`.
+        return await outlast(partial(self.journal.payloads, {ref.digest for ref in refs})) if refs else {}
 
 
 def _status(view: TaskView, bodies: Bodies) -> a2a.TaskStatus:

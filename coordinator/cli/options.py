@@ -59,6 +59,10 @@ DbOption = Annotated[
     str | None, typer.Option("--db", metavar="PATH", help="The database, a SQLite file; `memory` keeps nothing.")
 ]
 
+StoredOption = Annotated[
+    str | None, typer.Option("--db", metavar="PATH", help="The database; else the one of the configuration.")
+]
+
 
 def form(
     *,

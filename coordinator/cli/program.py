@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 from typing_extensions import override
 
 from coordinator import __version__
-from coordinator.cli import client_commands, server_commands
+from coordinator.cli import client_commands, server_commands, stored_commands
 from coordinator.cli.exits import ExitCode, Stop
 from coordinator.cli.options import SERVER, TOKEN, ServerOption, TokenOption, examples
 
@@ -85,6 +85,7 @@ def program() -> typer.Typer:
     _add_servers(app)
     _add_requests(app)
     _add_questions(app)
+    _add_stored(app)
     return app
 
 
@@ -166,6 +167,21 @@ def _add_questions(app: typer.Typer) -> None:
         ),
     )(client_commands.answer)
     app.command(rich_help_panel=panel, epilog=examples("coordinator cancel 3f2a"))(client_commands.cancel)
+
+
+def _add_stored(app: typer.Typer) -> None:
+    panel = "Look into the database"
+    app.command(
+        rich_help_panel=panel,
+        epilog=examples(
+            "coordinator replay 3f2a", "coordinator replay 3f2a --until 12", "coordinator replay report.jsonl --json"
+        ),
+    )(stored_commands.replay)
+    app.command(
+        rich_help_panel=panel,
+        epilog=examples("coordinator export 3f2a --output report.jsonl", "coordinator export 3f2a --payloads"),
+    )(stored_commands.export)
+    app.add_typer(stored_commands.database_commands(), name="db", rich_help_panel=panel)
 
 
 def run_program() -> None:

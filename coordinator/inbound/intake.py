@@ -209,7 +209,7 @@ class Intake:
 
     async def _check_repeats(self, task_id: str, again: TaskAccepted) -> None:
         """An `Idempotency-Key` stands for one message. Raises `RequestRefused` when it comes with another."""
-        first = next(iter(decode_all(await self.journal.read(task_id))), None)
+        first = next(iter(decode_all(await self.journal.read(task_id, limit=1))), None)
         if isinstance(first, TaskAccepted) and (first.message, first.plan.name) != (again.message, again.plan.name):
             raise RequestRefused("Idempotency-Key", "it came before, with another message")
 

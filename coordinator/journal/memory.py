@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from coordinator.errors import ClaimLost, JournalClosed, JournalError, TaskClosed, UnknownTask
 from coordinator.journal.clock import Clock, system_time
 from coordinator.journal.paging import Cursor, cursor_of, token_after
-from coordinator.journal.protocol import HIDDEN, Acceptance, Claim, Entry, Head, InboxItem, Status, TaskPage
+from coordinator.journal.protocol import HIDDEN, Acceptance, Claim, Entry, Head, InboxItem, Pruned, Status, TaskPage
 from coordinator.journal.signals import Signals
 
 if TYPE_CHECKING:
@@ -36,7 +36,14 @@ class _Coordination:
     head: Head
     entries: list[Entry]
     inbox: dict[int, InboxItem] = field(default_factory=dict)
+    digests: set[str] = field(default_factory=set)
     final: bytes | None = None
+
+
+class _Key(NamedTuple):
+    task_id: str
+    at: float
+    is_acceptance: bool
 
 
 class MemoryJournal:
@@ -46,7 +53,7 @@ class MemoryJournal:
         self._now = now
         self._coordinations: dict[str, _Coordination] = {}
         self._payloads: dict[str, bytes] = {}
-        self._keys: dict[str, tuple[str, float]] = {}
+        self._keys: dict[str, _Key] = {}
         self._numbers = count(1)
         self._signals = Signals()
         self._closed = False
@@ -61,16 +68,16 @@ class MemoryJournal:
         """Create a head with *record* as entry 1, unless *key* was accepted within *window_s*."""
         known = self._open_tasks()
         now = self._now()
-        older, at = self._keys.get(key, ("", 0.0))
-        if older and at > now - window_s:
-            return Acceptance(older, created=False)
+        older = self._keys.get(key)
+        if older and older.at > now - window_s:
+            return Acceptance(older.task_id, created=False)
         if task.task_id in known:
             message = f"there is a task {task.task_id!r} already"
             raise JournalError(message)
-        self._keep(payloads)
         if key:
-            self._keys[key] = (task.task_id, now)
-        known[task.task_id] = _Coordination(_fresh(task), [Entry(1, record)])
+            self._keys[key] = _Key(task.task_id, now, is_acceptance=True)
+        known[task.task_id] = held = _Coordination(_fresh(task), [Entry(1, record)])
+        self._keep(held, payloads)
         self._signals.hint(task.task_id)
         return Acceptance(task.task_id, created=True)
 
@@ -83,9 +90,9 @@ class MemoryJournal:
             return False
         if held.head.status is Status.CLOSED:
             raise TaskClosed
-        self._keep(payloads)
+        self._keep(held, payloads)
         if key:
-            self._keys[key] = (task_id, self._now())
+            self._keys[key] = _Key(task_id, self._now(), is_acceptance=False)
         number = next(self._numbers)
         held.inbox[number] = InboxItem(number, record)
         turn = held.head.turn + (held.head.status is Status.IDLE)
@@ -120,7 +127,7 @@ class MemoryJournal:
         held = self._open_tasks().get(claim.task_id)
         if held is None or not _holds(claim, held.head):
             raise ClaimLost
-        self._keep(payloads)
+        self._keep(held, payloads)
         held.entries += [Entry(seq, record) for seq, record in enumerate(records, claim.seq + 1)]
         for number in consumed:
             held.inbox.pop(number, None)
@@ -130,10 +137,10 @@ class MemoryJournal:
         self._signals.hint(claim.task_id)
         return replace(claim, seq=held.head.seq)
 
-    async def read(self, task_id: str, after: int = 0) -> Sequence[Entry]:
+    async def read(self, task_id: str, after: int = 0, *, limit: int | None = None) -> Sequence[Entry]:
         """Return the entries with seq greater than *after*, in order."""
         held = self._open_tasks().get(task_id)
-        return tuple(held.entries[max(after, 0) :]) if held else ()
+        return tuple(held.entries[max(after, 0) :][:limit]) if held else ()
 
     async def head(self, task_id: str) -> Head | None:
         """Return the head row, or None."""
@@ -176,6 +183,21 @@ class MemoryJournal:
         self._open_tasks()
         return {digest: self._payloads[digest] for digest in digests if digest in self._payloads}
 
+    async def prune(self, *, closed_before: float, keys_before: float, limit: int = 20) -> Pruned:
+        """Forget up to *limit* closed coordinations, and up to as many keys."""
+        heads = [held.head for held in self._open_tasks().values() if held.head.status is Status.CLOSED]
+        old = sorted((head.status_at, head.task_id) for head in heads if head.status_at < closed_before)[:limit]
+        gone = [self._coordinations.pop(task_id) for _, task_id in old]
+        used = {digest for held in self._coordinations.values() for digest in held.digests}
+        unused = {digest for held in gone for digest in held.digests} - used
+        for digest in unused:
+            del self._payloads[digest]
+        keys = sorted((key.at, name) for name, key in self._keys.items() if key.is_acceptance and key.at < keys_before)
+        for _, name in keys[:limit]:
+            del self._keys[name]
+        self._keys = {name: key for name, key in self._keys.items() if key.task_id in self._coordinations}
+        return Pruned(len(gone), len(unused), min(len(keys), limit))
+
     def subscribe(self, task_id: str) -> AbstractAsyncContextManager[Subscription]:
         """Receive hints about *task_id* inside the context."""
         return self._signals.subscribe(task_id)
@@ -189,9 +211,10 @@ class MemoryJournal:
             raise JournalClosed
         return self._coordinations
 
-    def _keep(self, payloads: Iterable[Payload]) -> None:
+    def _keep(self, held: _Coordination, payloads: Iterable[Payload]) -> None:
         for payload in payloads:
             self._payloads.setdefault(payload.digest, payload.body)
+            held.digests.add(payload.digest)
 
 
 def _fresh(task: NewTask) -> Head:

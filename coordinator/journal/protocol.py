@@ -149,6 +149,15 @@ class Acceptance:
     created: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What one call of `Journal.prune` took away; nothing at all means that there is no more."""
+
+    coordinations: int = 0
+    payloads: int = 0
+    keys: int = 0
+
+
 class Subscription(Protocol):
     """Hints that a coordination has changed; a hint may come for nothing, or be missed."""
 
@@ -212,8 +221,11 @@ class Journal(Protocol):
         """
         ...
 
-    async def read(self, task_id: str, after: int = 0) -> Sequence[Entry]:
-        """Return the entries with seq greater than *after*, in order; empty for an unknown task."""
+    async def read(self, task_id: str, after: int = 0, *, limit: int | None = None) -> Sequence[Entry]:
+        """Return the entries with seq greater than *after*, in order; empty for an unknown task.
+
+        With *limit* only the first of them, as many as that.
+        """
         ...
 
     async def head(self, task_id: str) -> Head | None:
@@ -242,6 +254,15 @@ class Journal(Protocol):
 
     async def payloads(self, digests: Iterable[str]) -> Mapping[str, bytes]:
         """Return the bodies of known digests."""
+        ...
+
+    async def prune(self, *, closed_before: float, keys_before: float, limit: int = 20) -> Pruned:
+        """Forget up to *limit* coordinations, and up to as many keys: call it until nothing is pruned.
+
+        Of the closed ones, the one whose state is the oldest goes first, if that was before *closed_before*, with
+        everything that is only its own: a payload goes with the last coordination that brought it. Keys of
+        `accept` go when they came before *keys_before*; what was put with one is recognised as long as its task is.
+        """
         ...
 
     def subscribe(self, task_id: str) -> AbstractAsyncContextManager[Subscription]:

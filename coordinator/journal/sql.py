@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from coordinator.errors import CoordinatorError, JournalClosed
-from coordinator.journal import sql_reads, sql_writes
+from coordinator.journal import sql_prune, sql_reads, sql_writes
 from coordinator.journal.clock import Clock, system_time
 from coordinator.journal.signals import Signals
 from coordinator.journal.sqlite import SqliteFile, path_of
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         HeadChange,
         InboxItem,
         NewTask,
+        Pruned,
         Record,
         Scope,
         Subscription,
@@ -132,9 +133,9 @@ class SqlJournal:
         )
         return await self._writer.submit(work, changes=claim.task_id)
 
-    async def read(self, task_id: str, after: int = 0) -> Sequence[Entry]:
+    async def read(self, task_id: str, after: int = 0, *, limit: int | None = None) -> Sequence[Entry]:
         """Return the entries with seq greater than *after*, in order."""
-        return await self._read(partial(sql_reads.entries, task_id=task_id, after=after))
+        return await self._read(partial(sql_reads.entries, task_id=task_id, after=after, limit=limit))
 
     async def head(self, task_id: str) -> Head | None:
         """Return the head row, or None."""
@@ -163,6 +164,15 @@ class SqlJournal:
     async def payloads(self, digests: Iterable[str]) -> Mapping[str, bytes]:
         """Return the bodies of known digests."""
         return await self._read(partial(sql_reads.payload_bodies, digests=tuple(digests)))
+
+    async def prune(self, *, closed_before: float, keys_before: float, limit: int = 20) -> Pruned:
+        """Forget up to *limit* closed coordinations, and up to as many keys."""
+        work = partial(sql_prune.prune, closed_before=closed_before, keys_before=keys_before, limit=limit)
+        return await self._writer.submit(work)
+
+    async def compact(self) -> None:
+        """Write the file anew, as small as it can be; everybody else waits meanwhile."""
+        await asyncio.to_thread(self._database.compact)
 
     def subscribe(self, task_id: str) -> AbstractAsyncContextManager[Subscription]:
         """Receive hints about *task_id* inside the context."""

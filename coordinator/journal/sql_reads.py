@@ -11,7 +11,7 @@ from sqlalchemy import and_, bindparam, func, or_, select
 
 from coordinator.journal.paging import cursor_of, token_after
 from coordinator.journal.protocol import HIDDEN, Entry, Head, InboxItem, Record, Scope, Status, TaskPage
-from coordinator.journal.sql_schema import head, inbox, journal, payload
+from coordinator.journal.sql_schema import head, inbox, journal, payload, payload_use
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,6 +63,13 @@ _FIND = (
     .order_by(head.c.task_id)
     .limit(bindparam("most"))
 )
+_FIND_ANY = (
+    select(head.c.task_id)
+    .where(head.c.task_id >= bindparam("first"), head.c.task_id < bindparam("last"))
+    .order_by(head.c.task_id)
+    .limit(bindparam("most"))
+)
+_DIGESTS = select(payload_use.c.digest).where(payload_use.c.task_id == bindparam("of_task")).order_by("digest")
 _PAYLOADS = select(payload.c.digest, payload.c.body).where(payload.c.digest.in_(bindparam("digests", expanding=True)))
 
 
@@ -77,9 +84,10 @@ def final_of(connection: Connection, task_id: str) -> bytes | None:
     return connection.execute(_FINAL, {"of_task": task_id}).scalar_one_or_none()
 
 
-def entries(connection: Connection, task_id: str, after: int) -> Sequence[Entry]:
-    """Return the entries behind *after*, in order."""
-    rows = connection.execute(_ENTRIES, {"of_task": task_id, "after": after})
+def entries(connection: Connection, task_id: str, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
+    """Return the entries behind *after*, in order; with *limit* no more than that."""
+    asked = _ENTRIES if limit is None else _ENTRIES.limit(limit)
+    rows = connection.execute(asked, {"of_task": task_id, "after": after})
     return tuple(Entry(seq, Record(type_, version, body)) for seq, type_, version, body in rows)
 
 
@@ -105,6 +113,17 @@ def find(connection: Connection, scope: Scope, prefix: str, limit: int) -> Seque
     ends = {"first": prefix, "last": prefix + _LAST_CHARACTER}
     rows = connection.execute(_FIND, {"of_owner": scope.owner, "of_tenant": scope.tenant, "most": limit, **ends})
     return tuple(rows.scalars())
+
+
+def find_any(connection: Connection, prefix: str, limit: int) -> Sequence[str]:
+    """Return up to *limit* ids that start with *prefix*, whoever owns them: for the operator, not for clients."""
+    ends = {"first": prefix, "last": prefix + _LAST_CHARACTER}
+    return tuple(connection.execute(_FIND_ANY, {"most": limit, **ends}).scalars())
+
+
+def digests_of(connection: Connection, task_id: str) -> Sequence[str]:
+    """Return the digests of all payloads a task uses."""
+    return tuple(connection.execute(_DIGESTS, {"of_task": task_id}).scalars())
 
 
 def payload_bodies(connection: Connection, digests: Sequence[str]) -> Mapping[str, bytes]:

@@ -1,7 +1,8 @@
-"""The four tables, in types that SQLite and PostgreSQL share.
+"""The tables, in types that SQLite and PostgreSQL share.
 
 Only names, types, keys and indexes: what is written is in sql_writes, what is asked in
-sql_reads. Whoever changes a table raises `SCHEMA_VERSION` and teaches older databases the way.
+sql_reads. Whoever changes a table raises `SCHEMA_VERSION` and teaches older databases the way,
+with a script in `migrations/versions`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     String,
     Table,
     Text,
+    text,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -54,6 +57,10 @@ Index("head_by_id", head.c.owner, head.c.tenant, head.c.task_id)
 Index("head_by_time", head.c.owner, head.c.tenant, head.c.status_at.desc(), head.c.task_id, head.c.state)
 Index("head_by_context", head.c.owner, head.c.tenant, head.c.context_id, head.c.status_at.desc(), head.c.task_id)
 
+# Closed ones only: an index of these costs nothing while a coordination is under way.
+_IS_CLOSED = text("status = 'closed'")
+Index("head_closed", head.c.status, head.c.status_at, sqlite_where=_IS_CLOSED, postgresql_where=_IS_CLOSED)
+
 inbox = Table(
     "inbox",
     metadata,
@@ -69,6 +76,9 @@ inbox = Table(
     Column("consumed_seq", BigInteger),
 )
 Index("inbox_by_task", inbox.c.task_id, inbox.c.consumed_seq, inbox.c.number)
+
+_HAS_KEY = text("key IS NOT NULL")
+Index("inbox_keyed", inbox.c.at, sqlite_where=_HAS_KEY, postgresql_where=_HAS_KEY)
 
 journal = Table(
     "journal",
@@ -86,4 +96,21 @@ payload = Table(
     metadata,
     Column("digest", String, primary_key=True),
     Column("body", LargeBinary, nullable=False),
+)
+
+# A payload is kept as long as any coordination uses it.
+payload_use = Table(
+    "payload_use",
+    metadata,
+    Column("digest", String, ForeignKey("payload.digest"), primary_key=True),
+    Column("task_id", _TaskId, ForeignKey("head.task_id"), primary_key=True),
+)
+Index("payload_use_by_task", payload_use.c.task_id)
+
+# As alembic makes it: a fresh database is not migrated, it only says so.
+alembic_version = Table(
+    "alembic_version",
+    metadata,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, case, insert, select, update
+from sqlalchemy import bindparam, case, delete, insert, select, update
 
 from coordinator.errors import ClaimLost, TaskClosed, UnknownTask
 from coordinator.journal.protocol import Acceptance, Claim, Status
 from coordinator.journal.sql_schema import head, inbox, journal
-from coordinator.journal.sqlite import INSERT_PAYLOADS
+from coordinator.journal.sqlite import INSERT_PAYLOADS, INSERT_USES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,9 @@ _INSERT_ENTRY = insert(journal)
 _INSERT_ITEM = insert(inbox)
 _STATUS = select(head.c.status).where(head.c.task_id == bindparam("of_task")).with_for_update()
 _KEY = select(inbox.c.task_id, inbox.c.at).where(inbox.c.key == bindparam("of_key"))
+# Items without a body were never in the inbox: `accept` remembers its key with one.
+_JUST_A_KEY = 0
+_DROP_KEY = delete(inbox).where(inbox.c.key == bindparam("of_key"), inbox.c.consumed_seq == _JUST_A_KEY)
 _FORGET_KEY = update(inbox).where(inbox.c.key == bindparam("of_key")).values(key=None)
 _WAKE = (
     update(head)
@@ -75,13 +78,14 @@ def accept(
         if older and older.at > since:
             return Acceptance(older.task_id, created=False)
         if older:
+            connection.execute(_DROP_KEY, {"of_key": key})
             connection.execute(_FORGET_KEY, {"of_key": key})
-    _keep(connection, payloads)
     connection.execute(_INSERT_HEAD, _fresh(task))
+    _keep(connection, task.task_id, payloads)
     _write_entries(connection, Claim(task.task_id, epoch=0, seq=0), [record])
     if key:
         # Only the key is remembered here: the record itself is entry 1 already.
-        row = {"type": record.type, "version": record.version, "body": "", "at": now, "consumed_seq": 1}
+        row = {"type": record.type, "version": record.version, "body": "", "at": now, "consumed_seq": _JUST_A_KEY}
         connection.execute(_INSERT_ITEM, {"task_id": task.task_id, "key": key, **row})
     return Acceptance(task.task_id, created=True)
 
@@ -97,7 +101,7 @@ def put(
         return False
     if status == Status.CLOSED:
         raise TaskClosed
-    _keep(connection, payloads)
+    _keep(connection, task_id, payloads)
     connection.execute(_WAKE, {"of_task": task_id, "turns": int(status == Status.IDLE)})
     row = {"type": record.type, "version": record.version, "body": record.body, "at": now}
     connection.execute(_INSERT_ITEM, {"task_id": task_id, "key": key or None, **row})
@@ -122,7 +126,7 @@ def append(
     after = Claim(held.task_id, held.epoch, held.seq + len(records))
     if connection.execute(_ADVANCE, _advanced(held, after, change)).rowcount == 0:
         raise ClaimLost
-    _keep(connection, payloads)
+    _keep(connection, held.task_id, payloads)
     _write_entries(connection, held, records)
     if consumed:
         marks = [{"of_task": held.task_id, "of_number": number, "consumed_seq": after.seq} for number in consumed]
@@ -132,9 +136,10 @@ def append(
     return after
 
 
-def _keep(connection: Connection, payloads: Sequence[Payload]) -> None:
+def _keep(connection: Connection, task_id: str, payloads: Sequence[Payload]) -> None:
     if payloads:
         connection.execute(INSERT_PAYLOADS, [{"digest": item.digest, "body": item.body} for item in payloads])
+        connection.execute(INSERT_USES, [{"digest": item.digest, "task_id": task_id} for item in payloads])
 
 
 def _write_entries(connection: Connection, held: Claim, records: Sequence[Record]) -> None:

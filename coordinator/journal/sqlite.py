@@ -6,6 +6,7 @@ and what an error of the database means to the operator. No question about tasks
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 
 from coordinator.errors import ConfigurationError, JournalError, JournalLocked, JournalTooNew, JournalUnavailable
-from coordinator.journal.sql_schema import SCHEMA_VERSION, metadata, payload
+from coordinator.journal.sql_schema import SCHEMA_VERSION, alembic_version, metadata, payload, payload_use
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,10 +28,21 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 #: Stands in the header of our files ("a2aC"): another program's database is never written to.
 APPLICATION_ID = 0x61326143
 
+#: Pages that are taken from the end of the file in one transaction.
+MOST_PAGES_BACK = 2_000
+
+#: Files of this schema version do not know alembic's table yet.
+BEFORE_REVISIONS = 1
+
+_TABLES = "SELECT count(*) FROM sqlite_master"
+
 INSERT_PAYLOADS = sqlite.insert(payload).on_conflict_do_nothing(index_elements=[payload.c.digest])
+INSERT_USES = sqlite.insert(payload_use).on_conflict_do_nothing()
 
 _ADVICE = {
     sqlite3.SQLITE_BUSY: "another program is writing to it; close that one and try again",
@@ -122,6 +134,14 @@ class SqliteFile:
         with translated(self.path), self._reading.connect() as connection:
             return query(connection)
 
+    def compact(self) -> None:
+        """Write the file anew without the gaps in it: needs as much space once more while it lasts."""
+        with translated(self.path), closing(self._writing.raw_connection()) as raw:
+            # A file from before it was made this way learns here to shrink by itself.
+            raw.cursor().execute("PRAGMA auto_vacuum = INCREMENTAL")
+            raw.cursor().execute("VACUUM")
+            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Let go of the connections, then of the lock; a second time does nothing."""
         with self._closing:
@@ -175,10 +195,14 @@ def _engine(path: Path, busy_timeout_s: float, *, begin: str, size: int, query_o
 
 
 def _prepare(writing: Engine, path: Path) -> None:
+    with closing(writing.raw_connection()) as raw:
+        # Possible only while there is no table: a file made before this line gives space back by VACUUM alone.
+        if raw.cursor().execute(_TABLES).fetchone() == (0,):
+            raw.cursor().execute("PRAGMA auto_vacuum = INCREMENTAL")
     with writing.begin() as connection:
-        _check_origin(connection, path)
-        if _pragma(connection, "application_id") != APPLICATION_ID:
-            metadata.create_all(connection, checkfirst=False)
+        version = checked_version(connection, path)
+        if version < SCHEMA_VERSION:
+            _create(connection) if version == 0 else _migrate(connection, version)
             connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
     # Outside a transaction, or SQLite ignores it; last, so that a file that is not ours stays as it is.
@@ -186,19 +210,48 @@ def _prepare(writing: Engine, path: Path) -> None:
         raw.cursor().execute("PRAGMA journal_mode = WAL")
 
 
-def _check_origin(connection: Connection, path: Path) -> None:
-    tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
-    if tables and _pragma(connection, "application_id") != APPLICATION_ID:
+def _create(connection: Connection) -> None:
+    metadata.create_all(connection, checkfirst=False)
+    connection.execute(alembic_version.insert(), {"version_num": f"{SCHEMA_VERSION:04}"})
+
+
+def _migrate(connection: Connection, version: int) -> None:
+    # alembic takes a while to import, and hardly any start needs it.
+    from coordinator.journal import migrations  # noqa: PLC0415
+
+    if version == BEFORE_REVISIONS:
+        migrations.adopt(connection, version)
+    migrations.upgrade(connection)
+    log.info("the database was brought up to date", extra={"detail": f"schema {version} to {SCHEMA_VERSION}"})
+
+
+def checked_version(connection: Connection, path: Path) -> int:
+    """Return the schema version of the file, 0 for an empty one.
+
+    Raises `ConfigurationError` for the database of another program, `JournalTooNew` for one of a later version.
+    """
+    tables = connection.exec_driver_sql(_TABLES).scalar_one()
+    if tables and pragma(connection, "application_id") != APPLICATION_ID:
         message = f"{path} is the database of another program; name another file"
         raise ConfigurationError(message)
-    version = _pragma(connection, "user_version")
+    version = pragma(connection, "user_version")
     if version > SCHEMA_VERSION:
         message = (
             f"{path} was written by a newer version of this program (schema {version}, this one knows "
             f"{SCHEMA_VERSION}); update this program, or name another file"
         )
         raise JournalTooNew(message)
+    return version if tables else 0
 
 
-def _pragma(connection: Connection, name: str) -> int:
+def give_back(connection: Connection) -> None:
+    """Let the file shrink by what is unused in it, as far as that takes no time to speak of."""
+    unused = min(pragma(connection, "freelist_count"), MOST_PAGES_BACK)
+    for _ in range(unused):
+        # One at a time: the driver does not go on to the end of a statement that seems to have no rows.
+        connection.exec_driver_sql("PRAGMA incremental_vacuum(1)")
+
+
+def pragma(connection: Connection, name: str) -> int:
+    """Return a number SQLite keeps about the file."""
     return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())

@@ -35,7 +35,8 @@ def test_every_field_of_the_configuration_is_explained_in_the_starter():
 def test_the_examples_in_the_starter_are_valid(tmp_path, monkeypatch):
     """Uncommented, the fields that are only shown must load as well."""
     text = serving.STARTER.read_text()
-    shown = re.sub(r"^# (?=(public_url|db|agents|plans|routes|tokens|credentials): ?|  )", "", text, flags=re.MULTILINE)
+    fields = "public_url|db|retention|agents|plans|routes|tokens|credentials"
+    shown = re.sub(rf"^# (?=({fields}): ?|  )", "", text, flags=re.MULTILINE)
     (tmp_path / "all.yaml").write_text(shown.replace("auth: none\n", "auth: tokens\n"))
     settings = load_settings(tmp_path / "all.yaml")
     assert len(settings.agents) == 3
@@ -43,6 +44,7 @@ def test_the_examples_in_the_starter_are_valid(tmp_path, monkeypatch):
     assert settings.public_url == "https://coordinator.example"
     assert len(settings.routes) == 2
     assert settings.credentials == {"finance": "FINANCE_TOKEN"}
+    assert settings.retention == 30 * 86_400
 
 
 def test_a_configuration_is_written_once(tmp_path):
@@ -148,10 +150,15 @@ def test_without_a_command_the_help_is_shown():
         "cancel",
         "check",
         "init",
+        "replay",
+        "export",
+        "db status",
+        "db upgrade",
+        "db prune",
     ],
 )
 def test_every_command_explains_itself_with_an_example(command):
-    told = call(command, "--help").stdout
+    told = call(*command.split(), "--help").stdout
     assert f"coordinator {command}" in told.partition("Examples:")[2]
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from coordinator.errors import BadPageToken, ClaimLost, JournalError, JournalUnavailable, TaskClosed, UnknownTask
-from coordinator.journal import Acceptance, Claim, Head, Payload, Record, Scope, Status, TaskFilter
+from coordinator.journal import Acceptance, Claim, Head, Payload, Pruned, Record, Scope, Status, TaskFilter
 from tests.journal.builders import (
     ALICE,
     BOB,
@@ -554,6 +554,114 @@ async def test_subscribers_are_forgotten_when_they_leave(journal):
             pass
         assert list(journal._signals._receivers) == ["t1"]
     assert not journal._signals._receivers
+
+
+async def test_reading_stops_where_asked_to(journal):
+    claim = await claimed(journal)
+    await journal.append(claim, [record(body) for body in "abc"], WORKING)
+    assert [entry.record.body for entry in await journal.read("t1", limit=1)] == ["accepted"]
+    assert [entry.record.body for entry in await journal.read("t1", 1, limit=2)] == ["a", "b"]
+    assert [entry.record.body for entry in await journal.read("t1", 3, limit=2)] == ["c"]
+    assert await journal.read("t1", limit=0) == ()
+
+
+# --- prune ------------------------------------------------------------------------------------------------
+
+LONG_AGO = float("-inf")
+ANY_TIME = float("inf")
+
+
+async def closed(journal, task_id, *, at=1_000.0, payloads=()):
+    claim = await claimed(journal, task_id)
+    await journal.append(claim, [record("end")], replace(CLOSED, status_at=at), payloads=payloads)
+
+
+async def test_only_what_closed_before_is_pruned_with_all_its_facts(journal):
+    await closed(journal, "old", at=10.0)
+    await closed(journal, "new", at=20.0)
+    assert await journal.prune(closed_before=20.0, keys_before=LONG_AGO) == Pruned(coordinations=1)
+    assert (await journal.head("old"), await journal.final("old"), await bodies(journal, "old")) == (None, None, [])
+    assert await bodies(journal, "new") == ["accepted", "end"]
+    assert [head.task_id for head in (await journal.tasks(ALICE, TaskFilter())).heads] == ["new"]
+    with pytest.raises(UnknownTask):
+        await journal.put("old", record())
+    assert await journal.prune(closed_before=20.0, keys_before=LONG_AGO) == Pruned()
+
+
+@pytest.mark.parametrize("change", [WORKING, PARKED], ids=["working", "parked"])
+async def test_what_is_not_closed_is_never_pruned(journal, change):
+    claim = await claimed(journal)
+    await journal.append(claim, [record("a")], change, payloads=[Payload("d", b"1")])
+    await journal.put("t1", record("later"))
+    assert await journal.prune(closed_before=ANY_TIME, keys_before=LONG_AGO) == Pruned()
+    assert await bodies(journal) == ["accepted", "a"]
+    assert await inbox_bodies(journal) == ["later"]
+    assert await journal.payloads(["d"]) == {"d": b"1"}
+
+
+async def test_the_oldest_are_pruned_first_and_as_many_as_asked_for(journal):
+    for number, task_id in enumerate(("c", "a", "b")):
+        await closed(journal, task_id, at=float(number))
+    assert await journal.prune(closed_before=ANY_TIME, keys_before=LONG_AGO, limit=2) == Pruned(coordinations=2)
+    assert await journal.find(ALICE, "", limit=9) == ("b",)
+    assert await journal.prune(closed_before=ANY_TIME, keys_before=LONG_AGO, limit=2) == Pruned(coordinations=1)
+
+
+async def test_a_payload_goes_with_the_last_coordination_that_brought_it(journal):
+    shared, own = Payload("shared", b"s"), Payload("own", b"o")
+    await closed(journal, "first", at=1.0, payloads=[shared, own])
+    await closed(journal, "second", at=2.0, payloads=[shared])
+    await journal.accept(new_task("open"), record("accepted"), payloads=[shared])
+    assert await journal.prune(closed_before=1.5, keys_before=LONG_AGO) == Pruned(coordinations=1, payloads=1)
+    assert await journal.payloads(["shared", "own"]) == {"shared": b"s"}
+    assert await journal.prune(closed_before=ANY_TIME, keys_before=LONG_AGO) == Pruned(coordinations=1)
+    assert await journal.payloads(["shared"]) == {"shared": b"s"}
+    await journal.append(await journal.claim("open", "driver"), [record("end")], CLOSED)
+    assert await journal.prune(closed_before=ANY_TIME, keys_before=LONG_AGO) == Pruned(coordinations=1, payloads=1)
+    assert await journal.payloads(["shared"]) == {}
+
+
+async def test_a_payload_that_came_by_the_inbox_is_kept_with_its_task(journal):
+    await accepted(journal)
+    await journal.put("t1", record(), payloads=[Payload("d", b"1")])
+    await closed(journal, "other", payloads=[Payload("d", b"1")])
+    assert await journal.prune(closed_before=ANY_TIME, keys_before=LONG_AGO) == Pruned(coordinations=1)
+    assert await journal.payloads(["d"]) == {"d": b"1"}
+
+
+async def test_a_payload_brought_again_after_it_was_pruned_is_there_again(journal):
+    await closed(journal, "t1", payloads=[Payload("d", b"1")])
+    await journal.prune(closed_before=ANY_TIME, keys_before=LONG_AGO)
+    await closed(journal, "t1", payloads=[Payload("d", b"1")])
+    assert await journal.payloads(["d"]) == {"d": b"1"}
+
+
+async def test_old_keys_are_forgotten_and_their_tasks_stay(journal, clock):
+    await journal.accept(new_task("old"), record("accepted"), key="old")
+    clock.time += 100.0
+    await journal.accept(new_task("new"), record("accepted"), key="new")
+    assert await journal.prune(closed_before=LONG_AGO, keys_before=clock.time) == Pruned(keys=1)
+    assert await journal.accept(new_task("t3"), record(), key="old") == Acceptance("t3", created=True)
+    assert await journal.accept(new_task("t4"), record(), key="new") == Acceptance("new", created=False)
+    assert await bodies(journal, "old") == ["accepted"]
+
+
+async def test_a_key_goes_with_its_task(journal):
+    await journal.accept(new_task("t1"), record("accepted"), key="k")
+    await journal.append(await journal.claim("t1", "driver"), [record("end")], CLOSED)
+    await journal.prune(closed_before=ANY_TIME, keys_before=LONG_AGO)
+    assert await journal.accept(new_task("t2"), record(), key="k") == Acceptance("t2", created=True)
+
+
+async def test_what_was_put_is_recognised_as_long_as_its_task_is_there(journal):
+    claim = await claimed(journal)
+    await journal.put("t1", record("answer"), key="k")
+    assert await journal.prune(closed_before=LONG_AGO, keys_before=ANY_TIME) == Pruned()
+    assert await inbox_bodies(journal) == ["answer"]
+    (item,) = await journal.inbox("t1")
+    await journal.append(claim, [], CLOSED, consumed=[item.number])
+    assert await journal.prune(closed_before=LONG_AGO, keys_before=ANY_TIME) == Pruned()
+    assert await journal.put("t1", record("answer"), key="k") is False
 
 
 # --- closing ----------------------------------------------------------------------------------------------

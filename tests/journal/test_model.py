@@ -143,6 +143,11 @@ class BothJournals(RuleBasedStateMachine):
     def find(self, scope, prefix, limit):
         self.both(lambda journal: journal.find(scope, prefix, limit))
 
+    @rule(closed_before=times, age=st.sampled_from([0.0, 400.0]), limit=st.integers(1, 3))
+    def prune(self, closed_before, age, limit):
+        keys_before = self.clock.time - age
+        self.both(lambda journal: journal.prune(closed_before=closed_before, keys_before=keys_before, limit=limit))
+
     @rule()
     def reopen(self):
         self.runner.run(self.sqlite.close())

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
 from coordinator.errors import ConfigurationError, JournalLocked, JournalTooNew, JournalUnavailable
-from coordinator.journal import Payload, SqlJournal, TaskFilter, sql_reads, sql_writes
+from coordinator.journal import Payload, SqlJournal, TaskFilter, sql_prune, sql_reads, sql_writes
 from coordinator.journal.clock import system_time
 from coordinator.journal.sql_schema import SCHEMA_VERSION, metadata
 from coordinator.journal.sqlite import path_of
@@ -300,6 +300,43 @@ async def test_another_program_that_writes_makes_us_wait_then_say_so(path):
     await journal.close()
 
 
+FULL = """
+import asyncio, resource, sys
+from coordinator.errors import JournalUnavailable
+from coordinator.journal import SqlJournal
+from tests.journal.builders import WORKING, bodies, claimed, record
+
+async def main():
+    journal = await SqlJournal.open(sys.argv[1])
+    claim = await claimed(journal)
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, most))
+    try:
+        for _ in range(100):
+            claim = await journal.append(claim, [record("x" * 10_000)], WORKING)
+        sys.exit("the limit does not work")
+    except JournalUnavailable as error:
+        print(error)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    await journal.append(claim, [record("last")], WORKING)
+    written = await bodies(journal)
+    assert len(written) == claim.seq + 1 and written[-1] == "last"
+    await journal.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.processes
+def test_a_file_that_may_not_grow_refuses_the_write_and_goes_on_when_it_may(path):
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, path], capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2]
+    )
+    assert done.returncode == 0, done.stderr
+    assert str(path) in done.stdout
+    assert "no space left" in done.stdout or "disk reports an error" in done.stdout
+
+
 async def test_a_damaged_file_is_named(path, sqlite):
     await accepted(sqlite)
     for page in range(40):
@@ -313,6 +350,44 @@ async def test_a_damaged_file_is_named(path, sqlite):
         await journal.inbox("t1")
     assert str(path) in str(caught.value)
     await journal.close()
+
+
+# --- space ------------------------------------------------------------------------------------------------
+
+
+async def filled(journal: SqlJournal) -> None:
+    """Leave three closed coordinations with a megabyte each."""
+    for number in range(3):
+        claim = await claimed(journal, f"t{number}")
+        await journal.append(claim, [record("x" * 1_000_000)], CLOSED, payloads=[Payload(f"{number}", b"p" * 1_000)])
+
+
+def pages(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("PRAGMA page_count").fetchone()[0]
+
+
+async def test_pruning_gives_the_space_back(path, sqlite):
+    await filled(sqlite)
+    before = pages(path)
+    await sqlite.prune(closed_before=2_000.0, keys_before=0.0)
+    assert pages(path) < before / 10
+
+
+async def test_a_file_that_never_shrank_is_made_small_by_compacting_and_shrinks_from_then_on(path):
+    alter(path, "PRAGMA auto_vacuum = NONE", "CREATE TABLE x (y)", "DROP TABLE x")
+    journal = await SqlJournal.open(path)
+    await filled(journal)
+    before = pages(path)
+    await journal.prune(closed_before=2_000.0, keys_before=0.0)
+    assert pages(path) >= before
+    await journal.compact()
+    assert pages(path) < before / 10
+    await filled(journal)
+    await journal.prune(closed_before=2_000.0, keys_before=0.0)
+    assert pages(path) < before / 10
+    await journal.close()
+    assert path.stat().st_size < 200_000
 
 
 # --- indexes ----------------------------------------------------------------------------------------------
@@ -337,6 +412,9 @@ async def plan_of(journal: SqlJournal, ask) -> str:
 @pytest.mark.parametrize(
     ("ask", "index"),
     [
+        (lambda c: c.execute(sql_prune._OLD, {"before": 1.0, "most": 2}), "head_closed (status=? AND status_at<?)"),
+        (lambda c: c.execute(sql_prune._OLD_KEYS, {"before": 1.0, "most": 2}), "inbox_keyed (at<?)"),
+        (lambda c: c.execute(sql_prune._DIGESTS, {"of_task": "t1"}), "payload_use_by_task (task_id=?)"),
         (lambda c: sql_reads.tasks(c, ALICE, TaskFilter()), "head_by_time (owner=? AND tenant=?)"),
         (lambda c: sql_reads.tasks(c, ALICE, TaskFilter(state="working")), "head_by_time (owner=? AND tenant=?)"),
         (
@@ -355,7 +433,22 @@ async def plan_of(journal: SqlJournal, ask) -> str:
         (lambda c: sql_reads.payload_bodies(c, ["a", "b"]), "sqlite_autoindex_payload_1 (digest=?)"),
         (lambda c: sql_reads.head_of(c, "t1"), "sqlite_autoindex_head_1 (task_id=?)"),
     ],
-    ids=["all", "state", "since", "context", "find", "due", "wake", "entries", "inbox", "payloads", "head"],
+    ids=[
+        "old",
+        "old keys",
+        "digests",
+        "all",
+        "state",
+        "since",
+        "context",
+        "find",
+        "due",
+        "wake",
+        "entries",
+        "inbox",
+        "payloads",
+        "head",
+    ],
 )
 async def test_an_index_answers_every_question(sqlite, ask, index):
     await accepted(sqlite)

@@ -46,6 +46,7 @@ def test_an_agent_is_a_card_or_a_card_with_more_about_it(tmp_path):
         ("host: 0.0.0.0\n", "reachable from outside"),
         ("agents: [{card: x, name: 'No Name'}]\n", "agents.0.name"),
         ("refresh_agents: never\n", "refresh_agents"),
+        ("retention: 5m\n", "retention is shorter than deduplication_window"),
         ("- a list\n", "a configuration is a mapping"),
         ("a: [\n", "coordinator.yaml"),
     ],

@@ -1,0 +1,141 @@
+"""What the `db` commands do, once their options are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from coordinator.cli.exits import ExitCode, Stop
+from coordinator.cli.terminal import plural, printable, say, say_json, size
+from coordinator.config import Settings, load_settings
+from coordinator.core.durations import seconds
+from coordinator.errors import CoordinatorError, JournalLocked
+from coordinator.journal import SqlJournal, system_time
+from coordinator.journal.sql_prune import prunable
+from coordinator.journal.sql_schema import SCHEMA_VERSION
+from coordinator.journal.stored import Stored, reading, stored
+from coordinator.journal.upkeep import prune_all
+
+
+def settings_of(config: Path | None, db: str | None) -> Settings:
+    """Return the settings as `serve` finds them. Raises `Stop`."""
+    with told():
+        return load_settings(config, {"db": db})
+
+
+def file_of(settings: Settings) -> Path:
+    """Return the database of these settings. Raises `Stop` for one in memory."""
+    if settings.database is None:
+        raise Stop("this configuration keeps its tasks in memory; name a database with --db")
+    return settings.database
+
+
+def database(config: Path | None, db: str | None) -> Path:
+    """Return the database file of a configuration. Raises `Stop`."""
+    return file_of(settings_of(config, db))
+
+
+def age_of(text: str) -> float:
+    """Return a duration in seconds. Raises `Stop`."""
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise Stop(f"--older-than: {error}") from error
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn an error of ours into the line the user gets."""
+    try:
+        yield
+    except CoordinatorError as error:
+        raise Stop(str(error)) from error
+
+
+def look(path: Path) -> Stored:
+    """Return what a file says about itself. Raises `Stop`."""
+    with told(), reading(path, of_any_age=True) as connection:
+        return stored(connection, path)
+
+
+def status(path: Path, *, as_json: bool) -> ExitCode:
+    """Show what a file is and holds."""
+    found = look(path)
+    if as_json:
+        say_json({"path": str(path), **asdict(found), "newestSchema": SCHEMA_VERSION, "isCurrent": found.is_current})
+        return ExitCode.OK
+    version = "up to date" if found.is_current else "older than this program; see: coordinator db upgrade"
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row("database", Text(printable(path)))
+    grid.add_row("schema", Text(f"{found.schema}, {version}"))
+    grid.add_row("size", Text(f"{size(found.size)}, of which {size(found.unused)} unused"))
+    grid.add_row("tasks", Text(", ".join(f"{count} {name}" for name, count in found.tasks.items())))
+    say(grid)
+    return ExitCode.OK
+
+
+async def upgrade(path: Path) -> ExitCode:
+    """Bring a file up to date."""
+    before = look(path)
+    if before.is_current:
+        say(Text(f"{printable(path)} is up to date: schema {before.schema}"))
+        return ExitCode.OK
+    with told():
+        await (await SqlJournal.open(path)).close()
+    say(Text(f"{printable(path)} is up to date now: schema {before.schema} became {look(path).schema}"))
+    return ExitCode.OK
+
+
+def prune_nothing(path: Path, age_s: float, *, as_json: bool) -> ExitCode:
+    """Show what pruning would take away."""
+    with told(), reading(path) as connection:
+        found = prunable(connection, system_time() - age_s)
+    told_ = {"tasks": found.coordinations, "payloads": found.payloads, "payloadBytes": found.size, "dryRun": True}
+    words = f"{plural(found.coordinations, 'task')} and {plural(found.payloads, 'payload')} of {size(found.size)}"
+    _say(told_, f"would forget {words}; nothing was changed", as_json=as_json)
+    return ExitCode.OK
+
+
+async def prune(settings: Settings, age_s: float, *, as_json: bool) -> ExitCode:
+    """Forget what is old, and write the file anew without the gaps."""
+    path = file_of(settings)
+    before = look(path)
+    with told():
+        journal = await _opened(path)
+        try:
+            pruned = await prune_all(journal, retention_s=age_s, window_s=settings.deduplication_window)
+            await journal.compact()
+        finally:
+            await journal.close()
+    after = look(path)
+    told_ = {
+        "tasks": pruned.coordinations,
+        "payloads": pruned.payloads,
+        "keys": pruned.keys,
+        "bytesBefore": before.size,
+        "bytesAfter": after.size,
+        "dryRun": False,
+    }
+    words = f"{plural(pruned.coordinations, 'task')} and {plural(pruned.payloads, 'payload')}"
+    _say(told_, f"forgot {words}; the file has {size(after.size)}, it had {size(before.size)}", as_json=as_json)
+    return ExitCode.OK
+
+
+async def _opened(path: Path) -> SqlJournal:
+    try:
+        return await SqlJournal.open(path)
+    except JournalLocked as error:
+        raise Stop(f"{error}; or set `retention` in its configuration, then it prunes by itself") from error
+
+
+def _say(value: dict[str, Any], words: str, *, as_json: bool) -> None:
+    if as_json:
+        say_json(value)
+    else:
+        say(Text(words))

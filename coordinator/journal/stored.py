@@ -1,0 +1,83 @@
+"""A database file, looked at from outside: while its server runs, and when it is stopped.
+
+Without the file's lock and without a way to write. Nothing here migrates: it says what to do instead.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, create_engine, event, func, select
+from sqlalchemy.pool import NullPool
+
+from coordinator.errors import ConfigurationError
+from coordinator.journal.protocol import Status
+from coordinator.journal.sql_schema import SCHEMA_VERSION, head
+from coordinator.journal.sqlite import checked_version, path_of, pragma, translated
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a file says about itself; sizes are in bytes, `unused` is what pruning left behind in it."""
+
+    schema: int
+    size: int
+    unused: int
+    tasks: Mapping[Status, int]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this version of the program can use it as it is."""
+        return self.schema == SCHEMA_VERSION
+
+
+@contextmanager
+def reading(where: str | Path, *, of_any_age: bool = False) -> Iterator[Connection]:
+    """Open the file for reading, every answer of the same moment.
+
+    Raises `ConfigurationError` for a file that is not there, not ours, or, unless *of_any_age*, of an older
+    version; `JournalTooNew` for one of a newer version.
+    """
+    path = path_of(where)
+    if not path.is_file():
+        message = f"{path}: there is no database; name another one with --db"
+        raise ConfigurationError(message)
+    engine = create_engine("sqlite://", creator=lambda: _connected(path), poolclass=NullPool)
+
+    @event.listens_for(engine, "begin")
+    def _(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    with translated(path, opening=True), engine.connect() as connection:
+        version = checked_version(connection, path)
+        if version < SCHEMA_VERSION and not of_any_age:
+            message = (
+                f"{path} is of an older version (schema {version}, not {SCHEMA_VERSION}); "
+                "bring it up to date with: coordinator db upgrade"
+            )
+            raise ConfigurationError(message)
+        yield connection
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    # Not mode=ro: who may not write at all leaves its share of the write-ahead log behind, perhaps as another user's.
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def stored(connection: Connection, path: Path) -> Stored:
+    """Return what the file says about itself."""
+    counted = connection.execute(select(head.c.status, func.count()).group_by(head.c.status))
+    tasks = dict.fromkeys(Status, 0) | {Status(status): count for status, count in counted}
+    page = pragma(connection, "page_size")
+    return Stored(
+        schema=checked_version(connection, path),
+        size=page * pragma(connection, "page_count"),
+        unused=page * pragma(connection, "freelist_count"),
+        tasks=tasks,
+    )
