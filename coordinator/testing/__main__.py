@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", default="agent", help="their names begin with this")
     parser.add_argument("--skill", action="append", metavar="ID", help="a skill on their cards; repeatable")
     parser.add_argument("--no-streaming", action="store_true", help="their cards say they do not stream")
+    parser.add_argument("--pushing", action="store_true", help="their cards say they push to webhooks")
     parser.add_argument(
         "--fleet", metavar="FILE", help="instead: a JSON list of specialists; - for the first input line"
     )
@@ -66,7 +67,13 @@ def _specialists(options: argparse.Namespace) -> list[Specialist]:
         text = sys.stdin.readline() if options.fleet == "-" else Path(options.fleet).read_text(encoding="utf-8")
         return [specialist_from(document) for document in json.loads(text)]
     skills = tuple(options.skill or ["work"])
-    like = Specialist(options.name, _script(options.script), skills=skills, streaming=not options.no_streaming)
+    like = Specialist(
+        options.name,
+        _script(options.script),
+        skills=skills,
+        streaming=not options.no_streaming,
+        pushing=options.pushing,
+    )
     return crowd(options.agents, like)
 
 

@@ -16,6 +16,7 @@ from coordinator.testing.faults import bent
 from coordinator.testing.ledger import Counts, Ledger, Received
 from coordinator.testing.life import Beat, Restart, life
 from coordinator.testing.pulse import Gates, Pulse, next_beat
+from coordinator.testing.pushing import Hook, push
 from coordinator.testing.tasks import Performance, SpecialistTask
 
 
@@ -35,6 +36,7 @@ class Agent:
         self._group = group
         self._rng = rng
         self._open: set[SpecialistTask] = set()
+        self._pushing: set[asyncio.Task[None]] = set()
         self.behave(specialist.script)
 
     @property
@@ -69,6 +71,8 @@ class Agent:
         """Forget every task and reset every connection, like a process that was killed."""
         for task in list(self._open):
             task.stop()
+        for pushing in list(self._pushing):
+            pushing.cancel()
         self.tasks.clear()
         for connection in list(self.connections):
             connection.reset()
@@ -87,7 +91,8 @@ class Agent:
     def card(self) -> Json:
         """Return its Agent Card."""
         it = self.specialist
-        return {**wire.card(self.url, it.name, it.skills, it.tags, streaming=it.streaming), **it.card}
+        card = wire.card(self.url, it.name, it.skills, it.tags, streaming=it.streaming, pushing=it.pushing)
+        return {**card, **it.card}
 
     def next_performance(self) -> Performance:
         """Return what the send that has just arrived gets."""
@@ -114,6 +119,17 @@ class Agent:
         """Go on with a task that has waited for an answer."""
         task.resume(message, performance)
         self._start(task)
+
+    def push(self, task: SpecialistTask, hook: Hook) -> None:
+        """Begin to tell a webhook about a task."""
+        pushing = self._group.create_task(push(self, task, hook), name=f"push:{task.id}")
+        self._pushing.add(pushing)
+        self.ledger.pushing(self.name, +1)
+        pushing.add_done_callback(self._pushed)
+
+    def _pushed(self, pushing: asyncio.Task[None]) -> None:
+        self._pushing.discard(pushing)
+        self.ledger.pushing(self.name, -1)
 
     def _start(self, task: SpecialistTask) -> None:
         behaviour, rng = task.performance.behaviour, task.performance.rng

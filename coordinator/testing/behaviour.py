@@ -20,7 +20,8 @@ Operation = Literal["send", "get", "list", "cancel", "subscribe"]
 Point = Literal["arrival", "created", "start", "end", "get", "list", "cancel"]
 Cut = Literal["end", "break"]
 CancelAnswer = Literal["works", "refused", "ignored", "late"]
-Garbage = Literal["", "broken_json", "html", "empty", "wrong_type", "list", "no_result", "wrong_shape"]
+Garbage = Literal["", "broken_json", "html", "empty", "wrong_type", "list", "no_result", "wrong_shape", "deep"]
+Push = Literal["works", "wrong_token", "doubled", "reordered", "never", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +89,15 @@ class Behaviour:
     reset: Moment = ""  #: the connection is reset before or after the request took effect
     hang: Moment = ""  #: nothing is ever answered, before or after the request took effect
     garbage: Garbage = ""  #: the answer, or every event of a stream, is not what it should be
+    gush: int = 0  #: the answer, or the first event of a stream, is of so many characters, made while it is read
     during: tuple[Operation, ...] = ("send",)
     times: int = 0
 
     # The life of the task.
     never_ends: bool = False  #: accepted, shown as WORKING, then nothing
     endless_s: float = 0.0  #: a WORKING update at this interval, for ever
+    updates: int = 0  #: so many WORKING updates more, as fast as they can be told
+    padding: int = 0  #: characters more in each update of these two
     silence_s: float = 0.0  #: a gap in the middle of the work
     double_chunks: bool = False  #: every artifact event comes twice in streams
     reorder_chunks: bool = False  #: artifact events come in the wrong order in streams
@@ -109,6 +113,10 @@ class Behaviour:
     cut_by: Cut = "end"  #: a proper end of the response, or a connection that breaks
     cut_streams: int = 1
     double_on_reattach: bool = False  #: SubscribeToTask repeats a chunk its snapshot already holds
+
+    # Push notifications, where the card offers them and the client has given a webhook.
+    push: Push = "works"  #: refused: the send is, because of the webhook's URL
+    push_s: Duration = 0.0  #: before each of them
 
     # CancelTask.
     cancel: CancelAnswer = "works"  #: late: confirmed, but the work goes on to its end
@@ -132,6 +140,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "holds": get_args(Point),
     "cut_by": get_args(Cut),
     "cancel": get_args(CancelAnswer),
+    "push": get_args(Push),
 }
 
 
@@ -141,9 +150,12 @@ class Script:
 
     behaviours: tuple[Behaviour, ...] = (Behaviour(),)
     then: Literal["last", "cycle", "random"] = "last"  #: random: any of them from the first send on
+    weights: tuple[float, ...] = ()  #: with random, how likely each is; none: all alike
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` for a script without behaviours."""
+        """Raise `ValueError` for a script without behaviours, or with weights that do not fit them."""
+        if self.weights and (self.then != "random" or len(self.weights) != len(self.behaviours)):
+            raise ValueError("weights: one for each behaviour, with then: random")
         if not self.behaviours:
             raise ValueError("a script has at least one behaviour")
         if self.then not in {"last", "cycle", "random"}:
@@ -152,7 +164,7 @@ class Script:
     def at(self, number: int, rng: random.Random) -> Behaviour:
         """Return the behaviour for send *number*, counted from 0."""
         if self.then == "random":
-            return rng.choice(self.behaviours)
+            return rng.choices(self.behaviours, self.weights or None)[0]
         if self.then == "cycle":
             return self.behaviours[number % len(self.behaviours)]
         return self.behaviours[min(number, len(self.behaviours) - 1)]
@@ -177,19 +189,21 @@ class Specialist:
     skills: tuple[str, ...] = ("work",)
     tags: tuple[str, ...] = ("testing",)
     streaming: bool = True  #: what the card says; without it, streaming operations are refused
+    pushing: bool = False  #: what the card says about push notifications; without it, a webhook is refused
     card: Json = field(default_factory=dict)  #: laid over the card, for a card that lies
 
 
 def script_from(document: Any) -> Script:
-    """Read a script from JSON: one behaviour, a list of them, or `{"behaviours": […], "then": …}`.
+    """Read a script from JSON: one behaviour, a list of them, or `{"behaviours": […], "then": …, "weights": […]}`.
 
     Raises `ValueError` that names the field.
     """
     if isinstance(document, Mapping) and "behaviours" in document:
-        unknown = set(document) - {"behaviours", "then"}
+        unknown = set(document) - {"behaviours", "then", "weights"}
         if unknown:
             raise ValueError(f"a script has no field {', '.join(sorted(unknown))}")
-        return Script(tuple(map(behaviour_from, document["behaviours"])), document.get("then", "last"))
+        behaviours = tuple(map(behaviour_from, document["behaviours"]))
+        return Script(behaviours, document.get("then", "last"), tuple(document.get("weights", ())))
     if isinstance(document, list):
         return Script(tuple(map(behaviour_from, document)))
     return Script((behaviour_from(document),))

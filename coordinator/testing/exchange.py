@@ -10,13 +10,35 @@ from starlette.types import Send
 from coordinator.testing import wire
 from coordinator.testing.behaviour import Json, Point, drawn
 from coordinator.testing.faults import AFTER, BEFORE, GARBAGE, STREAM, Ending, Refusal
-from coordinator.testing.operations import METHODS, Awaited, Call, Followed, Told
+from coordinator.testing.operations import METHODS, Answer, Awaited, Call, Followed, Told
 from coordinator.testing.pulse import next_beat
 from coordinator.testing.tasks import SpecialistTask
-from coordinator.testing.wire import Reply, RpcError
+from coordinator.testing.wire import Gush, Reply, RpcError
 
 GATES: Mapping[str, Point] = {"send": "arrival", "get": "get", "list": "list", "cancel": "cancel"}
 """Which gate a request passes before it takes effect."""
+
+
+MARK = b"@here@"
+PIECE = b"x" * 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Gushing:
+    """An answer of any size, in the place of a right one."""
+
+    size: int
+    instead: Answer
+
+    def document(self) -> Json:
+        """Return the right answer with `MARK` where the text goes."""
+        match self.instead:
+            case Told({"task": task}):
+                return {"task": {**task, "metadata": {"gush": MARK.decode()}}}
+            case Told(document):
+                return {**document, "metadata": {"gush": MARK.decode()}}
+            case Awaited(task) | Followed(task):
+                return {"task": {**task.snapshot(0), "metadata": {"gush": MARK.decode()}}}
 
 
 @dataclass(slots=True)
@@ -34,7 +56,11 @@ class Exchange:
         try:
             match await self._answer():
                 case Reply() as reply:
-                    await respond(self.write, self._spoilt(reply))
+                    spoilt = self._spoilt(reply)
+                    agent.ledger.tell(agent.name, "reply", spoilt.body)
+                    await respond(self.write, spoilt)
+                case Gushing() as gushing:
+                    await self._gush(gushing)
                 case Followed() as followed:
                     await self._stream(followed)
                 case Ending() as ending:
@@ -43,18 +69,19 @@ class Exchange:
             agent.connections.discard(connection)
             agent.ledger.stirred.beat()
 
-    async def _answer(self) -> Reply | Followed | Ending:
+    async def _answer(self) -> Reply | Followed | Ending | Gushing:
         call = self.call
         await self._delay()
         self.is_struck = call.performance.strikes(call.operation)
-        if refusal := self._refusal(BEFORE):
+        refusal = self._refusal(BEFORE)
+        if refusal is not None and not isinstance(refusal, Gush):
             return refusal
         try:
             answer = METHODS[call.method](call)
         except RpcError as error:
             return error.reply(call.rpc_id)
         if refusal := self._refusal(AFTER):
-            return refusal
+            return Gushing(refusal.size, answer) if isinstance(refusal, Gush) else refusal
         if call.operation == "send":
             await call.agent.gates.passed("created")
         match answer:
@@ -74,7 +101,7 @@ class Exchange:
             # A request whose client has gone passes as well: it may have been on its way all the time.
             await call.agent.gates.passed(GATES[call.operation])
 
-    def _refusal(self, table: tuple[Refusal, ...]) -> Reply | Ending | None:
+    def _refusal(self, table: tuple[Refusal, ...]) -> Reply | Ending | Gush | None:
         if not self.is_struck:
             return None
         behaviour, rpc_id = self.call.performance.behaviour, self.call.rpc_id
@@ -106,7 +133,7 @@ class Exchange:
             await self._end(ending)
 
     async def _tell(self, followed: Followed, *, is_cut: bool) -> Ending:
-        behaviour, told = followed.task.behaviour, 0
+        call, behaviour, told = self.call, followed.task.behaviour, 0
         events = self._events(followed)
         while True:
             if is_cut and (ending := next((e for cut in STREAM if (e := cut(behaviour, told))), None)):
@@ -114,7 +141,8 @@ class Exchange:
             event = await anext(events, None)
             if event is None:
                 return Ending.CUT
-            body = self._spoilt(Reply(wire.result(self.call.rpc_id, event))).body
+            body = self._spoilt(Reply(wire.result(call.rpc_id, event))).body
+            call.agent.ledger.tell(call.agent.name, "event", body)
             await self.write({"type": "http.response.body", "body": wire.sse(body), "more_body": True})
             told += 1
 
@@ -138,7 +166,27 @@ class Exchange:
         media_type, body = GARBAGE[name](reply.body)
         return Reply(body, reply.status, media_type or reply.content_type, reply.headers)
 
+    async def _gush(self, gushing: Gushing) -> None:
+        """Write an answer piece by piece, as fast as the client takes it."""
+        call = self.call
+        is_stream = isinstance(gushing.instead, Followed)
+        whole = wire.result(call.rpc_id, gushing.document())
+        head, tail = whole.split(MARK)
+        call.agent.ledger.tell(call.agent.name, "gush", head)
+        await start(self.write, 200, wire.STREAM_TYPE if is_stream else wire.JSON_TYPE)
+        await self._write(b"data: " + head if is_stream else head)
+        left = gushing.size
+        while left > 0 and not call.connection.is_lost:
+            await self._write(PIECE[:left])
+            left -= len(PIECE)
+        await self._write(tail + b"\n\n")
+        await self.write({"type": "http.response.body"})
+
+    async def _write(self, body: bytes) -> None:
+        await self.write({"type": "http.response.body", "body": body, "more_body": True})
+
     async def _end(self, ending: Ending) -> None:
+        self.call.agent.ledger.tell(self.call.agent.name, ending.value)
         if ending is Ending.BREAK:
             self.call.connection.drop()
         if ending is Ending.RESET:

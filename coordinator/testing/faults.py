@@ -8,6 +8,7 @@
 | `rpc_error`, `retry_after`          | a JSON-RPC error, with RetryInfo in its data                 | BEFORE   |
 | `never_ends`                        | the task is WORKING for ever                                 | LIFE     |
 | `endless_s`                         | and says so again and again                                  | LIFE     |
+| `updates`, `padding`                | says so thousands of times at once, or at length             | LIFE     |
 | `silence_s`                         | nothing for a while, in the middle of the work               | LIFE     |
 | `oversized`                         | one artifact more, very large                                | LIFE     |
 | `double_chunks`, `reorder_chunks`   | artifact events twice, or last one first                     | LIFE     |
@@ -16,7 +17,9 @@
 | `forgets_after`                     | the agent restarts: unknown task, connections reset          | LIFE     |
 | `cut_after`, `cut_by`               | the stream ends early; re-attaching works                    | STREAM   |
 | `stall_after`                       | the stream falls silent; the task goes on                    | STREAM   |
+| `gush`                              | an answer of any size, of which nothing is ever kept here    | AFTER    |
 | `garbage`                           | answers, or events, that are not what they should be         | GARBAGE  |
+| `push`, `push_s`                    | pushes late, twice, in disorder, forged, or not at all       | `pushing.py` |
 | `cancel`                            | refused, ignored, or confirmed and then not done             | CANCEL   |
 
 `wrong_ids`, `double_on_reattach` and what an agent does not offer at all (`streams`, `lists`,
@@ -36,7 +39,7 @@ from coordinator.testing import answers
 from coordinator.testing.behaviour import Behaviour, CancelAnswer, Garbage
 from coordinator.testing.life import Beat, Chunk, Restart, Speech, Status
 from coordinator.testing.tasks import SpecialistTask
-from coordinator.testing.wire import NOT_CANCELABLE, Reply, RpcError
+from coordinator.testing.wire import NOT_CANCELABLE, Gush, Reply, RpcError
 
 
 class Ending(Enum):
@@ -50,7 +53,7 @@ class Ending(Enum):
 
 # Instead of an answer.
 
-Refusal = Callable[[Behaviour, Any], Reply | Ending | None]
+Refusal = Callable[[Behaviour, Any], Reply | Ending | Gush | None]
 """Takes the behaviour and the id of the JSON-RPC request; None lets the request pass."""
 
 
@@ -94,7 +97,13 @@ def rpc_error(behaviour: Behaviour, rpc_id: Any) -> Reply | None:
 BEFORE: tuple[Refusal, ...] = (hang_before, reset_before, http_error, rpc_error)
 """Asked in this order before a request takes effect."""
 
-AFTER: tuple[Refusal, ...] = (hang_after, reset_after)
+
+def gush(behaviour: Behaviour, _: Any) -> Gush | None:
+    """Answer with more than anybody can keep."""
+    return Gush(behaviour.gush) if behaviour.gush else None
+
+
+AFTER: tuple[Refusal, ...] = (hang_after, reset_after, gush)
 """Asked when it has taken effect, before it is answered."""
 
 
@@ -125,7 +134,20 @@ def endless(behaviour: Behaviour, beats: Iterator[Beat]) -> Iterator[Beat]:
     """Go on and on."""
     yield next(beats)
     for number in count(1):
-        yield Beat(Status("working", f"step {number}"), max(0.001, behaviour.endless_s))
+        yield Beat(Status("working", _step(behaviour, number)), max(0.001, behaviour.endless_s))
+
+
+def updates(behaviour: Behaviour, beats: Iterator[Beat]) -> Iterator[Beat]:
+    """Say very often that it works."""
+    yield next(beats)
+    for number in range(1, behaviour.updates + 1):
+        # Now and then the loop has to get round to telling them.
+        yield Beat(Status("working", _step(behaviour, number)), 0.0 if number % 200 else 0.001)
+    yield from beats
+
+
+def _step(behaviour: Behaviour, number: int) -> str:
+    return f"step {number}" + "x" * behaviour.padding
 
 
 def never_ends(_: Behaviour, beats: Iterator[Beat]) -> Iterator[Beat]:
@@ -185,6 +207,7 @@ def forgets(behaviour: Behaviour, beats: Iterator[Beat]) -> Iterator[Beat]:
 LIFE: Mapping[str, Bend] = {
     "oversized": oversized,
     "silence_s": silence,
+    "updates": updates,
     "endless_s": endless,
     "never_ends": never_ends,
     "double_chunks": double_chunks,
@@ -241,6 +264,7 @@ GARBAGE: Mapping[Garbage, Spoil] = {
     "empty": lambda _: ("", b""),
     "wrong_type": lambda body: ("text/plain", body),
     "list": lambda _: ("", b"[]"),
+    "deep": lambda _: ("", b"[" * 100_000 + b"]" * 100_000),
     "no_result": lambda _: ("", b'{"jsonrpc":"2.0","id":"1"}'),
     "wrong_shape": lambda _: ("", b'{"jsonrpc":"2.0","id":"1","result":{"task":{"id":42,"status":"fine"}}}'),
 }

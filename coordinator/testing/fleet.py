@@ -18,7 +18,7 @@ from coordinator.testing.pulse import next_beat
 from coordinator.testing.server import listener, serving
 from coordinator.testing.wire import write_cards
 
-RESERVED = frozenset({"agents", "cards", "counts", "journal", "reset", "wait"})
+RESERVED = frozenset({"agents", "cards", "counts", "journal", "reset", "sent", "wait"})
 """Names an agent cannot have: they are pages of the fleet."""
 
 

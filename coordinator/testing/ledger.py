@@ -1,9 +1,9 @@
-"""What a fleet was asked, seen from its side: a journal of requests, and counts."""
+"""What a fleet was asked and what it sent, seen from its side: a journal of requests, one of answers, and counts."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -20,6 +20,12 @@ OPERATIONS: Mapping[str, str] = {
     "SubscribeToTask": "subscribe",
 }
 """Operations by method; anything else is counted as `other`."""
+
+MOST_SENT = 10_000
+"""Entries of what was sent that are kept."""
+
+MOST_SHOWN = 400
+"""Bytes of each that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,23 @@ class Received:
         return {f.name: getattr(self, f.name) for f in fields(self) if with_params or f.name != "params"}
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Something an agent sent, or did instead of sending anything."""
+
+    number: int
+    at: float  #: seconds since the fleet started
+    agent: str
+    kind: str  #: reply, event, push, gush, or how an answer ended: cut, break, reset, silence
+    size: int  #: bytes
+    text: str  #: how it begins
+    answer: str = ""  #: what came back, for a push
+
+    def as_json(self) -> Json:
+        """Return what `GET /sent` shows."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
 @dataclass(slots=True)
 class Counts:
     """How often one agent was asked for what; `most_open` is the most tasks it ever worked on at once."""
@@ -56,6 +79,9 @@ class Counts:
     open: int = 0  #: at work now
     most_open: int = 0
     streams: int = 0  #: being told now
+    pushes: int = 0  #: taken by a webhook
+    pushes_refused: int = 0
+    pushing: int = 0  #: tasks that may push more
     by_message: Counter[str] = field(default_factory=Counter)  #: sends by messageId
     tasks_by_message: Counter[str] = field(default_factory=Counter)
 
@@ -94,6 +120,8 @@ class Ledger:
     journal: list[Received] = field(default_factory=list)
     agents: dict[str, Counts] = field(default_factory=dict)
     total: Counts = field(default_factory=Counts)
+    sent: deque[Sent] = field(default_factory=lambda: deque(maxlen=MOST_SENT))
+    _number: int = 0
     _started: float = field(default_factory=time.monotonic)
 
     def of(self, agent: str) -> Counts:
@@ -138,9 +166,30 @@ class Ledger:
             counts.streams += change
         self.stirred.beat()
 
+    def tell(self, agent: str, kind: str, body: bytes = b"", answer: str = "") -> None:
+        """Write down what an agent sent; only the latest are kept."""
+        self._number += 1
+        text = body[:MOST_SHOWN].decode("utf-8", "replace")
+        at = time.monotonic() - self._started
+        self.sent.append(Sent(self._number, at, agent, kind, len(body), text, answer))
+
+    def pushed(self, agent: str, *, is_taken: bool) -> None:
+        """Count a push, and whether the webhook took it."""
+        for counts in (self.of(agent), self.total):
+            counts.pushes += is_taken
+            counts.pushes_refused += not is_taken
+        self.stirred.beat()
+
+    def pushing(self, agent: str, change: int) -> None:
+        """Count a task that begins or ends to push."""
+        for counts in (self.of(agent), self.total):
+            counts.pushing += change
+        self.stirred.beat()
+
     def forget(self) -> None:
         """Start again with an empty journal; what is open now stays counted as open."""
         self.journal.clear()
+        self.sent.clear()
         for name, counts in self.agents.items():
             self.agents[name] = _fresh(counts)
         self.total = _fresh(self.total)
@@ -154,4 +203,4 @@ class Ledger:
 
 
 def _fresh(counts: Counts) -> Counts:
-    return Counts(open=counts.open, most_open=counts.open, streams=counts.streams)
+    return Counts(open=counts.open, most_open=counts.open, streams=counts.streams, pushing=counts.pushing)

@@ -17,6 +17,7 @@ from coordinator.testing.behaviour import Json
 from coordinator.testing.connection import Connection
 from coordinator.testing.faults import CANCEL
 from coordinator.testing.ledger import OPERATIONS
+from coordinator.testing.pushing import hook_of
 from coordinator.testing.tasks import Performance, SpecialistTask
 from coordinator.testing.wire import RpcError
 
@@ -149,8 +150,12 @@ def _accepted(call: Call) -> SpecialistTask:
         raise RpcError(wire.BAD_PARAMS, "a message has a messageId and parts")
     if message.get("taskId"):
         return _continued(call, str(message["taskId"]), message)
+    hook = hook_of(call.agent, call.performance.behaviour, _object(call.params, "configuration"))
     known = call.agent.known(str(message["messageId"])) if call.performance.behaviour.dedupes else None
-    return known or call.agent.create(message, call.performance)
+    task = known or call.agent.create(message, call.performance)
+    if hook is not None:
+        call.agent.push(task, hook)
+    return task
 
 
 def _continued(call: Call, task_id: str, message: Json) -> SpecialistTask:

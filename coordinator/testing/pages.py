@@ -4,6 +4,7 @@
 |----------------------------------|---------------------------------------------------------------------------|
 | `GET /cards`                     | all Agent Cards                                                           |
 | `GET /journal?agent=&params=1`   | every request received, with its parameters if asked for                  |
+| `GET /sent?agent=`               | the latest things sent: answers, events of streams, pushes, broken connections |
 | `GET /counts`                    | counts of each agent, and of all                                          |
 | `GET /wait?agent=&count=sends&at_least=2&timeout_s=10` | answers with the count once it is reached, else 504 |
 | `POST /reset`                    | forget everything, tasks too                                              |
@@ -54,7 +55,13 @@ class Pages:
 
     def application(self) -> Starlette:
         """Return the ASGI application."""
-        looking = {"/cards": self.cards, "/journal": self.journal, "/counts": self.counts, "/wait": self.wait}
+        looking = {
+            "/cards": self.cards,
+            "/journal": self.journal,
+            "/sent": self.sent,
+            "/counts": self.counts,
+            "/wait": self.wait,
+        }
         steering = {
             "/reset": self.reset,
             "/agents/{name}/script": self.script,
@@ -74,6 +81,11 @@ class Pages:
         agent, with_params = request.query_params.get("agent"), "params" in request.query_params
         journal = [received for received in self._fleet.ledger.journal if not agent or received.agent == agent]
         return JSONResponse([received.as_json(with_params=with_params) for received in journal])
+
+    async def sent(self, request: Request) -> Response:
+        """What was sent, by everybody or by one agent."""
+        agent = request.query_params.get("agent")
+        return JSONResponse([sent.as_json() for sent in self._fleet.ledger.sent if not agent or sent.agent == agent])
 
     async def counts(self, _: Request) -> Response:
         """How often everybody was asked for what."""

@@ -40,6 +40,11 @@ class RemoteFleet:
         journal: list[Json] = await self._read("/journal", agent=agent, params=1)
         return journal
 
+    async def sent(self, agent: str = "") -> list[Json]:
+        """Return the latest things sent."""
+        sent: list[Json] = await self._read("/sent", agent=agent)
+        return sent
+
     async def until(self, count: str, at_least: int = 1, *, agent: str = "", timeout_s: float = 10.0) -> None:
         """Wait until a count is reached, for example `sends`. Raises `httpx.HTTPStatusError` when it is not."""
         await self._read("/wait", agent=agent, count=count, at_least=at_least, timeout_s=timeout_s)

@@ -54,5 +54,27 @@ SCRIPTS: Mapping[str, Named] = {
     ),
     "forgetful": Named("Restarts in the middle of its first task.", (Behaviour(forgets_after=2), _OK)),
     "stubborn": Named("Does not stop when canceled.", Behaviour(never_ends=True, cancel="ignored")),
+    "late": Named("Confirms a cancel, and completes all the same.", Behaviour(work_s=1.0, steps=_STEPS, cancel="late")),
+    "pausing": Named("Says nothing for a minute in the middle.", Behaviour(steps=_STEPS, silence_s=60.0)),
+    "memoryless": Named("Knows neither ListTasks nor history.", Behaviour(lists=False, keeps_history=False)),
+    "moody": Named(
+        "Fails one task of five and is overloaded for one send of ten, at random, with the delays of a real service.",
+        Script(
+            (
+                Behaviour(work_s=LogNormal(0.2, 0.6)),
+                Behaviour(work_s=LogNormal(0.2, 0.6), end="failed", end_text="out of ideas"),
+                Behaviour(http_error=503, retry_after=0.5),
+            ),
+            "random",
+            (0.7, 0.2, 0.1),
+        ),
+    ),
+    "chattering": Named("Tells 100,000 updates at once.", Behaviour(updates=100_000)),
+    "gushing": Named("Answers with 1 GB, made while it is read.", Behaviour(gush=1_000_000_000)),
+    "forging": Named("Pushes with a wrong token.", Behaviour(work_s=0.5, steps=_STEPS, push="wrong_token")),
+    "repeating": Named("Pushes everything twice.", Behaviour(work_s=0.5, steps=_STEPS, push="doubled")),
+    "muddled": Named("Pushes the end first.", Behaviour(work_s=0.5, steps=_STEPS, push="reordered")),
+    "unreliable": Named("Takes a webhook and never pushes.", Behaviour(work_s=0.5, steps=_STEPS, push="never")),
+    "guarded": Named("Refuses a send because of its webhook.", Behaviour(work_s=0.5, steps=_STEPS, push="refused")),
     "huge": Named("Answers with 100 MB.", Behaviour(oversized=100_000_000)),
 }

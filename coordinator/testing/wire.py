@@ -43,6 +43,13 @@ class Reply:
     headers: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Gush:
+    """An answer of so many bytes, made while it is read."""
+
+    size: int
+
+
 class RpcError(Exception):
     """A JSON-RPC error is the answer."""
 
@@ -100,14 +107,14 @@ def write_cards(cards: Iterable[Json], folder: Path) -> Path:
     return folder
 
 
-def card(url: str, name: str, skills: Iterable[str], tags: Iterable[str], *, streaming: bool) -> Json:
+def card(url: str, name: str, skills: Iterable[str], tags: Iterable[str], *, streaming: bool, pushing: bool) -> Json:
     """Return an Agent Card."""
     return {
         "name": name,
         "description": f"{name}, which behaves to order",
         "version": "1",
         "supportedInterfaces": [{"url": url, "protocolBinding": "JSONRPC", "protocolVersion": "1.0"}],
-        "capabilities": {"streaming": streaming, "pushNotifications": False},
+        "capabilities": {"streaming": streaming, "pushNotifications": pushing},
         "defaultInputModes": ["text/plain", "text/x-python", JSON_TYPE],
         "defaultOutputModes": ["text/plain", JSON_TYPE],
         "skills": [
