@@ -43,10 +43,12 @@ from coordinator.inbound import (
     plan_card,
     refuse,
 )
+from coordinator.inbound.cancels import cancels_route
 from coordinator.inbound.overview import overview_routes
+from coordinator.inbound.webhook import webhook_route
 from coordinator.journal import Journal, MemoryJournal, SqlJournal
 from coordinator.journal.upkeep import upkeep
-from coordinator.outbound import AgentCalls, Caps, Patience, Places, shared_http_client
+from coordinator.outbound import AgentCalls, Bounds, Caps, Patience, Places, Pushes, shared_http_client
 from coordinator.planning import PlanFile, agents_of, load_plans
 from coordinator.projection import Projection, Renderer
 from coordinator.telemetry import configure_logging
@@ -79,7 +81,7 @@ async def assembled(settings: Settings, patience: Patience | None = None) -> Asy
     plans = checked_plans(settings)
     tokens = {entry.name: entry.token() for entry in settings.tokens}
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(shared_http_client(settings.request_timeout))
+        http = await stack.enter_async_context(shared_http_client(settings.request_timeout, settings.max_answer))
         directory = Directory(settings.agents, http)
         calls = AgentCalls(
             http,
@@ -87,6 +89,8 @@ async def assembled(settings: Settings, patience: Patience | None = None) -> Asy
             directory.tokens(),
             settings.bearer_credentials(),
             places=Places(_caps(settings), directory.concurrency),
+            bounds=Bounds(settings.max_answer, settings.max_artifact, settings.max_results),
+            pushes=Pushes(settings.webhook_url),
         )
         journal = await _journal(settings)
         stack.push_async_callback(journal.close)
@@ -123,6 +127,7 @@ def application(parts: Parts, tokens: Mapping[str, str]) -> Starlette:
     if parts.settings.auth == "tokens":
         layers.insert(1, Middleware(AuthenticationMiddleware, backend=TokenBackend(tokens), on_error=refuse))
     routes: list[BaseRoute] = [*overview_routes(parts.intake, parts.journal, parts.driver)]
+    routes += [webhook_route(parts.driver.engine.calls.pushes), cancels_route(parts.journal)]
     routes += create_agent_card_routes(coordinator_card(parts.settings, parts.plans.values()))
     for plan in parts.plans.values():
         card = plan_card(parts.settings, plan)

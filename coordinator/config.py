@@ -38,6 +38,7 @@ class AgentEntry(_Strict):
     tags: tuple[str, ...] = ()  #: more tags to choose it by
     token_env: str | None = None  #: environment variable that holds the bearer token for it
     concurrency: Annotated[int, Field(ge=1)] | None = None  #: branches under way at it, instead of agent_concurrency
+    wait: Literal["auto", "stream", "push", "poll"] = "auto"  #: how its tasks are waited for; auto: as its card says
 
 
 class TokenEntry(_Strict):
@@ -49,6 +50,10 @@ class TokenEntry(_Strict):
     def token(self) -> str:
         """Return the token. Raises `ConfigurationError` when the variable is empty."""
         return secret(self.token_env, f"the token of {self.name}")
+
+
+def _switch(value: Any) -> Any:
+    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
 
 
 def _entry(value: Any) -> Any:
@@ -95,6 +100,11 @@ class Settings(_Strict):
     credentials: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], str] = Field(default_factory=dict)
     insecure: bool = False  #: serve other addresses than loopback without authentication
     max_body: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024  #: bytes of one request
+    max_answer: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024  #: bytes of one answer of a specialist
+    max_artifact: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024  #: bytes of one artifact of a specialist
+    max_results: Annotated[int, Field(ge=1024)] = 256 * 1024 * 1024  #: bytes of all answers to one task together
+    webhook: Annotated[str, BeforeValidator(_switch), Field(pattern=r"^(auto|on|off|https?://.+)$")] = "auto"
+    """Where specialists may push to: `on` for our URL, or another one; `auto`: on when an agent says `wait: push`."""
     refresh_agents: Duration = 60.0  #: how often cards behind URLs are read again
     request_timeout: Duration = 30.0  #: for one request to a specialist, streams excepted
     max_branches: Annotated[int, Field(ge=1)] = 1000  #: under way at specialists at once; others wait
@@ -116,11 +126,24 @@ class Settings(_Strict):
             raise ValueError("retention is shorter than deduplication_window: a repeated message would find no task")
         if self.auth == "none" and self.host not in LOOPBACK and not self.insecure:
             raise ValueError(f"host {self.host} is reachable from outside: set auth to tokens, or insecure to true")
+        if self.webhook == "off" and self._is_pushed_to:
+            raise ValueError("webhook is off, but an agent says wait: push; leave webhook out, or give its URL")
         return self
 
     def bearer_credentials(self) -> dict[str, str]:
         """Return the tokens an answer may name. Raises `ConfigurationError` when a variable is empty."""
         return {name: secret(variable, f"the credential {name}") for name, variable in self.credentials.items()}
+
+    @property
+    def _is_pushed_to(self) -> bool:
+        return any(entry.wait == "push" for entry in self.agents)
+
+    @property
+    def webhook_url(self) -> str:
+        """Return the base URL specialists push to, or an empty string when there is no webhook."""
+        if self.webhook == "off" or (self.webhook == "auto" and not self._is_pushed_to):
+            return ""
+        return self.url if self.webhook in {"auto", "on"} else self.webhook.rstrip("/")
 
     @property
     def url(self) -> str:

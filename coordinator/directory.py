@@ -171,9 +171,10 @@ def known_agent(card: a2a.AgentCard, entry: AgentEntry, source: str) -> KnownAge
         binding=interface.protocol_binding,
         version=interface.protocol_version or "1.0",
         tenant=interface.tenant,
-        streaming=card.capabilities.streaming,
+        streaming=entry.wait == "stream" or (entry.wait == "auto" and card.capabilities.streaming),
         understands_us=any(extension.uri == URI for extension in card.capabilities.extensions),
         skills=tuple(sorted(skill.id for skill in card.skills)),
+        pushing=entry.wait == "push" or (entry.wait == "auto" and card.capabilities.push_notifications),
     )
     return KnownAgent(name, entry, card, ref)
 

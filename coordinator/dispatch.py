@@ -24,7 +24,7 @@ from coordinator.errors import RequestRefused
 from coordinator.journal import Journal
 from coordinator.journal.outage import outlast
 from coordinator.merges import merge, parts_of
-from coordinator.outbound import AgentCalls, Attempt, Fact, RunTimes, cancel_remote, look, pursue
+from coordinator.outbound import AgentCalls, Allowance, Attempt, Fact, RunTimes, cancel_remote, look, pursue
 from coordinator.planning import Draft, expand
 from coordinator.wire import Bodies, WirePart, content_in, content_out, part_out, parts_in, parts_out
 
@@ -44,6 +44,7 @@ class Dispatch:
     journal: Journal
     emit: Callable[[Fact], None]
     now: Callable[[], float]
+    allowance: Allowance  #: bytes that all answers to this task may have
     _running: dict[tuple[str, int], _Running] = field(default_factory=dict)
     _left_open: dict[tuple[str, int], Attempt] = field(default_factory=dict)  #: ended here, to be canceled there
     _loading: tuple[tuple[PartRef, ...], asyncio.Task[Sequence[WirePart]]] | None = None
@@ -82,6 +83,7 @@ class Dispatch:
                 now=self.now,
                 load=self._load,
                 in_doubt=in_doubt,
+                allowance=self.allowance,
             )
         finally:
             running = self._running[command.branch, command.attempt]

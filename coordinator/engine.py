@@ -22,7 +22,7 @@ from coordinator.dispatch import Dispatch
 from coordinator.journal import HIDDEN, Claim, HeadChange, InboxItem, Journal, Status
 from coordinator.journal.codec import decode, decode_all, encode, encode_view
 from coordinator.journal.outage import append, outlast
-from coordinator.outbound import AgentCalls, Fact
+from coordinator.outbound import AgentCalls, Allowance, Fact
 
 MOST_IDLE_CLAIMS = 5
 PARK_S = 30.0
@@ -83,9 +83,10 @@ class Engine:
         mailbox = self.live[task_id] = Mailbox()
         try:
             turn = _Turn(self.journal, coordination, claim, mailbox, clock)
+            allowance = Allowance(self.calls.bounds.results, sum(b.size for b in coordination.branches()))
             with ExitStack() as afterwards:
                 async with asyncio.TaskGroup() as group:
-                    dispatch = Dispatch(group, self.calls, self.journal, mailbox.put, clock)
+                    dispatch = Dispatch(group, self.calls, self.journal, mailbox.put, clock, allowance)
                     afterwards.callback(dispatch.let_go)
                     await turn.drive(dispatch, await self._first_fact(claim, clock()))
         finally:

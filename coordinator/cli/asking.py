@@ -15,7 +15,7 @@ from coordinator.cli.dialogue import tell_how_to_answer
 from coordinator.cli.exits import ExitCode, Stop, UnknownTask
 from coordinator.cli.formats import check_place, deliver, document
 from coordinator.cli.questions import question_lines
-from coordinator.cli.report import report_lines, report_of, run_lines
+from coordinator.cli.report import cancel_lines, report_lines, report_of, run_lines
 from coordinator.cli.tables import (
     agents_table,
     artifacts_table,
@@ -90,14 +90,17 @@ async def show(target: Target, prefix: str, form: Form, *, report: bool) -> Exit
     view = TaskView()
     async with connect(target) as connection:
         view.task = await found(connection, prefix)
+        cancels = await connection.cancels(view.task.id)
     if form.format and form.output is None:
         deliver(document(view, form.format), None)
     elif form.as_json:
-        say_json(view.as_json())
+        say_json(view.as_json() | {"cancels": cancels})
     elif report:
         _say_report(view, form)
     else:
         _say_task(view)
+        for line in cancel_lines(cancels):
+            say(Text(line, style="yellow"))
     write(view, form)
     return ExitCode.OK
 

@@ -149,6 +149,17 @@ class Connection:
         """Return which branches a plan would have now; nothing is sent to anybody."""
         return await self._helper("POST", f"plans/{quote(plan, safe='')}:resolve", json={"limits": limits})
 
+    async def cancels(self, task_id: str) -> list[dict[str, Any]]:
+        """Return what became of the cancels behind a task; nothing where a server does not tell."""
+        with translated(self.target.server):
+            url = f"{self.target.server}/tasks/{quote(task_id, safe='')}/cancels"
+            answer = await self._http.get(url, timeout=ANSWER_S)
+            if answer.status_code in {404, 405}:
+                return []
+            answer.raise_for_status()
+            told: list[dict[str, Any]] = answer.json()["cancels"]
+            return told
+
     async def _list(self, name: str) -> list[dict[str, Any]]:
         told: list[dict[str, Any]] = (await self._helper("GET", name)).get(name, [])
         return told

@@ -198,3 +198,17 @@ def by_agent_words(summary: Json) -> str:
 def without_report(artifacts: Sequence[Json]) -> list[Json]:
     """Return the artifacts that hold no merged findings."""
     return [artifact for artifact in artifacts if report_of([artifact]) is None]
+
+
+STOPPED = frozenset({"confirmed", "finished", "not_sent"})
+"""Results of a cancel that need no word: nothing works on it any more."""
+
+
+def cancel_lines(cancels: Sequence[Json]) -> list[str]:
+    """Return a line for each agent that may still be at work though it was told to stop."""
+    open_ones = [cancel for cancel in cancels if cancel.get("result") not in STOPPED]
+    return [
+        f"cancel: {printable(cancel.get('agent', ''))}: {words(cancel.get('result', ''))}"
+        + (f", {printable(cancel['detail'])}" if cancel.get("detail") else "")
+        for cancel in open_ones
+    ]

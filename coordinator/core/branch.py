@@ -229,6 +229,11 @@ class Branch:
             results = (Artifact("message", self.message.parts, metadata=self.message.metadata),)
         return tuple(replace(result, artifact_id=f"{self.key}/{result.artifact_id}") for result in results)
 
+    @property
+    def size(self) -> int:
+        """Return the bytes of its results."""
+        return sum(ref.size for result in self.kept() for ref in result.parts)
+
     def outcome(self) -> Outcome:
         """Return what a settled branch brought."""
         return Outcome(

@@ -108,9 +108,10 @@ class AgentRef:
     binding: str = "JSONRPC"
     version: str = "1.0"
     tenant: str = ""
-    streaming: bool = True
+    streaming: bool = True  #: waited for by its stream
     understands_us: bool = False  #: its card declares our extension
     skills: tuple[str, ...] = ()
+    pushing: bool = False  #: waited for by push, where it is not by stream and there is a webhook
 
 
 @dataclass(frozen=True, slots=True)

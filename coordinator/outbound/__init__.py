@@ -4,22 +4,28 @@ A specialist may hang, lie, flood or disappear: whatever it does ends as one eve
 core, never as an exception there. Errors are translated here, once.
 """
 
+from coordinator.outbound.bounds import Allowance, Bounds
 from coordinator.outbound.calls import AgentCalls, Patience, shared_http_client
 from coordinator.outbound.cancel import cancel_remote
 from coordinator.outbound.look import look
 from coordinator.outbound.places import Caps, Occupancy, Places
 from coordinator.outbound.pursue import Attempt, Emit, Fact, pursue
+from coordinator.outbound.pushes import WEBHOOK, Pushes
 from coordinator.outbound.run_times import RunTimes
 
 __all__ = [
+    "WEBHOOK",
     "AgentCalls",
+    "Allowance",
     "Attempt",
+    "Bounds",
     "Caps",
     "Emit",
     "Fact",
     "Occupancy",
     "Patience",
     "Places",
+    "Pushes",
     "RunTimes",
     "cancel_remote",
     "look",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -16,10 +16,13 @@ from typing_extensions import override
 
 from coordinator.core.extension import URI
 from coordinator.core.model import AgentRef, FailureKind, RemoteTask
+from coordinator.outbound.bounds import MOST_ANSWER, AnswerTooLarge, Bounds, bounded
 from coordinator.outbound.failures import CallFailed, translated
 from coordinator.outbound.outgoing import Outgoing
 from coordinator.outbound.places import Places
+from coordinator.outbound.pushes import Expected, Pushes
 from coordinator.outbound.run_times import RunTimes
+from coordinator.outbound.ways import Ways
 from coordinator.wire import timestamp
 
 CLOCKS_DIFFER_S = 300.0
@@ -34,36 +37,58 @@ class Patience:
     silence_s: float = 90.0  #: between two events of a stream, before we ask whether the task is still alive
     poll_min_s: float = 0.2
     poll_max_s: float = 5.0
+    push_check_s: float = 60.0  #: at most between two looks at a task whose agent pushes: pushes get lost
     doubt_s: float = 1.0  #: between the two look-ups of a send in doubt
     cancel_s: float = 10.0  #: for a specialist to confirm a cancel
-    max_answer_bytes: int = 64 * 1024 * 1024
     progress_s: float = 1.0  #: at most one Progressed fact a branch in this time
 
 
 class _Transport(AiohttpTransport):
-    """aiohttp's connector, with a bound on connecting that does not grow with the silence a stream may keep."""
+    """aiohttp's connector, with a bound on what comes back, and one on connecting that no stream's silence moves."""
+
+    def __init__(self, client: Callable[[], aiohttp.ClientSession], max_answer: int) -> None:
+        super().__init__(client=client)
+        self._max_answer = max_answer
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         timeouts = request.extensions.get("timeout", {})
         connect = min(CONNECT_S, timeouts.get("connect") or CONNECT_S)
         request.extensions = {**request.extensions, "timeout": {**timeouts, "connect": connect, "pool": None}}
-        return await super().handle_async_request(request)
+        response = await super().handle_async_request(request)
+        try:
+            return _plain(bounded(response, self._max_answer))
+        except (AnswerTooLarge, httpx.DecodingError):
+            await response.aclose()
+            raise
 
 
-def shared_http_client(timeout_s: float) -> httpx.AsyncClient:
+def _plain(response: httpx.Response) -> httpx.Response:
+    """Return *response*. Raises `httpx.DecodingError` when it is compressed: a small body could become any size."""
+    encoding = response.headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        raise httpx.DecodingError(f"its answer is compressed ({encoding}), which was not asked for")
+    return response
+
+
+def shared_http_client(timeout_s: float, max_answer: int = MOST_ANSWER) -> httpx.AsyncClient:
     """Return the one HTTP client of the process, on aiohttp's connector.
 
     httpx's own pool costs quadratic time in open connections. The connection limit is off: callers
     bound how much they send. Idle connections are dropped before common servers drop them (5 s),
-    so that a request rarely meets a connection that is just being closed.
+    so that a request rarely meets a connection that is just being closed. An answer of more than *max_answer* bytes
+    ends with `AnswerTooLarge` while it is read.
     """
 
     def session() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=4.0)
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=256 * 1024)
 
-    return httpx.AsyncClient(transport=_Transport(client=session), timeout=httpx.Timeout(timeout_s))
+    return httpx.AsyncClient(
+        transport=_Transport(session, max_answer),
+        timeout=httpx.Timeout(timeout_s),
+        headers={"Accept-Encoding": "identity"},
+    )
 
 
 @dataclass(slots=True)
@@ -77,27 +102,44 @@ class AgentCalls:
     run_times: RunTimes = field(default_factory=RunTimes)
     places: Places = field(default_factory=Places)
     rng: random.Random = field(default_factory=random.SystemRandom)
-    _clients: dict[AgentRef, Client] = field(default_factory=dict)
+    bounds: Bounds = field(default_factory=Bounds)
+    pushes: Pushes = field(default_factory=Pushes)
+    ways: Ways = field(init=False)
+    _clients: dict[tuple[AgentRef, bool], Client] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Begin with every way an agent offers."""
+        self.ways = Ways(has_webhook=self.pushes.is_on)
 
     async def send(
-        self, agent: AgentRef, outgoing: Outgoing, credential: str = ""
+        self,
+        agent: AgentRef,
+        outgoing: Outgoing,
+        credential: str = "",
+        *,
+        streaming: bool | None = None,
+        webhook: Expected | None = None,
     ) -> AsyncGenerator[a2a.StreamResponse]:
-        """Send a message and yield what comes back: a stream, or one Task or Message.
+        """Send a message and yield what comes back: a stream (where *streaming*, by default if the agent does), or one
+        Task or Message, about which pushes go to *webhook*.
 
         `historyLength` 0 keeps the request from coming back with every answer. The `Idempotency-Key` lets an agent
         that does not know its callers recognise a message that comes again.
         """
+        streaming = agent.streaming if streaming is None else streaming
         headers = {"Idempotency-Key": outgoing.message_id, **outgoing.headers()}
         configuration = a2a.SendMessageConfiguration(
             history_length=0,
-            return_immediately=not agent.streaming,
+            return_immediately=not streaming,
             accepted_output_modes=outgoing.accepted_output_modes,
         )
+        if webhook is not None:
+            configuration.task_push_notification_config.CopyFrom(webhook.configuration())
         request = a2a.SendMessageRequest(message=outgoing.message(agent), configuration=configuration)
-        timeout_s = self.patience.silence_s if agent.streaming else None
+        timeout_s = self.patience.silence_s if streaming else None
         context = self._context(agent, headers, timeout_s=timeout_s, credential=credential)
         with translated():
-            async for response in self._client(agent).send_message(request, context=context):
+            async for response in self._client(agent, streaming=streaming).send_message(request, context=context):
                 yield response
 
     async def subscribe(
@@ -107,7 +149,7 @@ class AgentCalls:
         request = a2a.SubscribeToTaskRequest(id=remote.task_id)
         context = self._context(agent, timeout_s=self.patience.silence_s, credential=credential)
         with translated():
-            async for response in self._client(agent).subscribe(request, context=context):
+            async for response in self._client(agent, streaming=True).subscribe(request, context=context):
                 yield response
 
     async def task(
@@ -181,9 +223,9 @@ class AgentCalls:
             reraise=True,
         )
 
-    def _client(self, agent: AgentRef) -> Client:
+    def _client(self, agent: AgentRef, *, streaming: bool = False) -> Client:
         """Return the client for exactly the interface chosen when the task was accepted (spec 8.3.2)."""
-        if agent not in self._clients:
+        if (agent, streaming) not in self._clients:
             interface = a2a.AgentInterface(
                 url=agent.url,
                 protocol_binding=agent.binding,
@@ -193,15 +235,15 @@ class AgentCalls:
             card = a2a.AgentCard(
                 name=agent.name,
                 supported_interfaces=[interface],
-                capabilities=a2a.AgentCapabilities(streaming=agent.streaming),
+                capabilities=a2a.AgentCapabilities(streaming=streaming),
             )
             config = ClientConfig(
                 httpx_client=self.http,
-                streaming=agent.streaming,
+                streaming=streaming,
                 supported_protocol_bindings=[agent.binding],
             )
-            self._clients[agent] = ClientFactory(config).create(card)
-        return self._clients[agent]
+            self._clients[agent, streaming] = ClientFactory(config).create(card)
+        return self._clients[agent, streaming]
 
     def _context(
         self,

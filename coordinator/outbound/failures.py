@@ -9,17 +9,24 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 
 import aiohttp
 import httpx
 from a2a.client.errors import A2AClientError
-from a2a.utils.errors import A2AError, InternalError, TaskNotFoundError
+from a2a.utils.errors import (
+    A2AError,
+    InternalError,
+    MethodNotFoundError,
+    TaskNotFoundError,
+    UnsupportedOperationError,
+)
 from google.protobuf.json_format import ParseError
 from google.protobuf.message import DecodeError
 
 from coordinator.core.model import Failure, FailureKind
+from coordinator.outbound.bounds import AnswerTooLarge
 
 PEER_ERRORS = (
     A2AError,
@@ -34,6 +41,7 @@ PEER_ERRORS = (
     TypeError,
     KeyError,
     AttributeError,
+    RecursionError,  # JSON nested deeper than anybody needs
     OSError,
 )
 """Everything a specialist can make a call of ours raise; cancellation and bugs of ours are not among it."""
@@ -45,6 +53,7 @@ class Trouble:
 
     failure: Failure
     is_ambiguous: bool = False
+    is_unsupported: bool = False  #: the agent does not have this operation
 
 
 class CallFailed(Exception):
@@ -95,10 +104,14 @@ aiohttp's own error behind it decides."""
 
 def trouble(error: Exception) -> Trouble:
     """Return what *error*, one of PEER_ERRORS, means for a send."""
+    is_unsupported = isinstance(error, UnsupportedOperationError | MethodNotFoundError)
+    if isinstance(error, TaskNotFoundError | UnsupportedOperationError):
+        # Over HTTP+JSON these come with a status, which says less.
+        return Trouble(_of_answer(error), is_unsupported=is_unsupported)
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, httpx.HTTPStatusError):
-            return _of_status(cause.response)
+            return replace(_of_status(cause.response), is_unsupported=is_unsupported)
         if isinstance(cause, NEVER_CONNECTED):
             return Trouble(Failure(FailureKind.UNREACHABLE, f"no connection: {_words(cause)}"))
         if isinstance(cause, httpx.UnsupportedProtocol | httpx.InvalidURL):
@@ -106,11 +119,13 @@ def trouble(error: Exception) -> Trouble:
     for cause in causes:
         if isinstance(cause, httpx.TransportError | aiohttp.ClientError | OSError):
             return Trouble(Failure(FailureKind.IN_DOUBT, f"the connection broke: {_words(cause)}"), is_ambiguous=True)
-    return Trouble(_of_answer(error))
+    return Trouble(_of_answer(error), is_unsupported=is_unsupported)
 
 
 def _of_answer(error: Exception) -> Failure:
     """Return the failure behind a complete answer that is an error, or no answer of the protocol at all."""
+    if isinstance(error, AnswerTooLarge):
+        return Failure(FailureKind.TOO_LARGE, str(error))
     if isinstance(error, TaskNotFoundError):
         return Failure(FailureKind.LOST, "it does not know the task any more")
     if isinstance(error, InternalError):

@@ -9,10 +9,11 @@ from a2a.types import a2a_pb2 as a2a
 from coordinator.core.commands import Follow, Look
 from coordinator.core.events import AttemptFailed, Looked, Resumed
 from coordinator.core.model import Failure, FailureKind
+from coordinator.outbound.bounds import AnswerTooLarge
 from coordinator.outbound.calls import AgentCalls
 from coordinator.outbound.failures import CallFailed
-from coordinator.outbound.pursue import Attempt, Emit, Fact, Pursuit
-from coordinator.outbound.reading import AnswerTooLarge, mark_of
+from coordinator.outbound.pursue import FINAL, Attempt, Emit, Fact, Pursuit
+from coordinator.outbound.reading import mark_of
 from coordinator.wire import state_in
 
 
@@ -22,8 +23,9 @@ async def look(calls: AgentCalls, command: Look, *, emit: Emit, now: Callable[[]
     try:
         task = await calls.task(command.agent, command.remote, command.credential)
     except CallFailed as error:
-        if error.trouble.failure.kind is FailureKind.LOST:
-            event = AttemptFailed(at=now(), branch=branch, attempt=number, failure=error.trouble.failure)
+        if (failure := error.trouble.failure).kind in FINAL:
+            is_open = failure.kind is not FailureKind.LOST
+            event = AttemptFailed(at=now(), branch=branch, attempt=number, failure=failure, is_open=is_open)
             emit(Fact(event))
         else:
             emit(Fact(Looked(at=now(), branch=branch, attempt=number)))
@@ -60,3 +62,5 @@ async def _conclude_seen(
         pursuit.fail(error.trouble.failure, is_open=True)
     except AnswerTooLarge as error:
         pursuit.fail(Failure(FailureKind.TOO_LARGE, str(error)), is_open=True)
+    finally:
+        pursuit.end()

@@ -1,6 +1,6 @@
 """One attempt, from the request to its outcome.
 
-Sends, follows the stream, re-attaches when it breaks, polls where there is no stream. Ends
+Sends, follows the stream, re-attaches when it breaks; reads the task when it is pushed about, or now and then. Ends
 with exactly one AttemptSucceeded or AttemptFailed, unless it is canceled from outside.
 """
 
@@ -26,15 +26,17 @@ from coordinator.core.events import (
     TaskOpened,
 )
 from coordinator.core.model import Failure, FailureKind, Payload, RemoteTask, TaskState
+from coordinator.outbound.bounds import Allowance, AnswerTooLarge
 from coordinator.outbound.calls import AgentCalls
 from coordinator.outbound.envelope import Envelope
 from coordinator.outbound.failures import CallFailed, Trouble
 from coordinator.outbound.inquiries import inquiries_in
 from coordinator.outbound.outgoing import Outgoing
 from coordinator.outbound.places import CircuitOpen, Place, Places
-from coordinator.outbound.reading import AnswerTooLarge, Reading
+from coordinator.outbound.reading import Reading
 from coordinator.outbound.relay import Relay, Told
 from coordinator.outbound.schemas import mismatch
+from coordinator.outbound.waiting import Waiting
 
 MOST_SENDS = 3
 """How often one message goes out under one id when nobody can say whether it arrived."""
@@ -48,6 +50,9 @@ PASSING = frozenset({FailureKind.UNREACHABLE, FailureKind.OVERLOADED})
 MOST_MISSES = 5
 """Snapshots in a row that may fail before a task is given up."""
 
+FINAL = frozenset({FailureKind.LOST, FailureKind.TOO_LARGE})
+"""Failures another snapshot would not change."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -58,6 +63,7 @@ class Fact:
 
 
 Emit = Callable[[Fact], None]
+Now = Callable[[], float]
 LoadParts = Callable[[Send], Awaitable[Sequence[a2a.Part]]]
 
 
@@ -94,17 +100,19 @@ async def pursue(
     attempt: Attempt,
     *,
     emit: Emit,
-    now: Callable[[], float],
+    now: Now,
     load: LoadParts,
     in_doubt: bool,
+    allowance: Allowance | None = None,
 ) -> None:
     """Bring *command* to its end and emit facts on the way.
 
     A send waits for a place first; a task that is known to be under way has one. *in_doubt* says a send may
-    already have gone out before a restart: it is looked up first.
+    already have gone out before a restart: it is looked up first. What comes back counts against *allowance*, and
+    goes on doing so only when it is a result.
     """
     tell = attempt.noting(emit)
-    pursuit = Pursuit(calls, command, attempt, tell, now)
+    pursuit = Pursuit(calls, command, attempt, tell, now, allowance)
     try:
         attempt.place = await _place(calls.places, command)
         if isinstance(command, Follow):
@@ -118,13 +126,16 @@ async def pursue(
         await pursuit.follow()
         await pursuit.conclude(command.expect)
     except CallFailed as error:
-        pursuit.fail(error.trouble.failure, is_open=error.trouble.is_ambiguous or attempt.remote is not None)
+        failure, is_known = error.trouble.failure, attempt.remote is not None
+        # Who answers more than is read has the task as well, though its id may have gone by unread.
+        is_open = error.trouble.is_ambiguous or is_known or failure.kind is FailureKind.TOO_LARGE
+        pursuit.fail(failure, is_open=is_open)
     except CircuitOpen as error:
         pursuit.fail(Failure(FailureKind.CIRCUIT_OPEN, str(error), retry_after_s=error.seconds), is_open=in_doubt)
     except AnswerTooLarge as error:
         pursuit.fail(Failure(FailureKind.TOO_LARGE, str(error)), is_open=True)
     finally:
-        pursuit.hush()
+        pursuit.end()
 
 
 async def _place(places: Places, command: Send | Follow) -> Place:
@@ -143,7 +154,8 @@ class Pursuit:
         command: Send | Follow,
         attempt: Attempt,
         emit: Emit,
-        now: Callable[[], float],
+        now: Now,
+        allowance: Allowance | None = None,
     ) -> None:
         self._calls = calls
         self._agent = command.agent
@@ -152,7 +164,10 @@ class Pursuit:
         self._emit = emit
         self._now = now
         self._credential = command.credential
-        self._reading = Reading(calls.patience.max_answer_bytes, command.mark if isinstance(command, Send) else "")
+        allowance = allowance or Allowance(calls.bounds.results)
+        self._reading = Reading(calls.bounds, allowance, command.mark if isinstance(command, Send) else "")
+        self._waiting = Waiting(calls, command.agent)
+        self._is_kept = False  #: what was read has become a result
         passes = command.unchanged is not None if isinstance(command, Send) else command.passes_through
         self._relay = Relay(command.branch, command.attempt) if passes else None
         self._sending: Send | None = None  #: a message for a known task that has not been answered yet
@@ -165,27 +180,45 @@ class Pursuit:
 
     async def obtain(self, command: Send, parts: Sequence[a2a.Part], *, in_doubt: bool) -> None:
         """Send until the specialist is known to have the message. Raises `CallFailed`."""
-        failed = CallFailed(Trouble(Failure(FailureKind.IN_DOUBT, "nobody answers"), is_ambiguous=True))
+        failed = _doubt("nobody answers")
         for _ in range(MOST_SENDS):
             if in_doubt and await self._look_up(command):
                 return
-            try:
-                self._attempt.was_sent = True
-                self._sent_at = self._now()
-                outgoing = Outgoing(command, parts, self._envelope(command))
-                await self._take_all(self._calls.send(self._agent, outgoing, self._credential))
-                failed = CallFailed(
-                    Trouble(Failure(FailureKind.IN_DOUBT, "the answer ended before it began"), is_ambiguous=True)
-                )
-            except CallFailed as error:
-                failed = error
+            self._attempt.was_sent = True
+            self._sent_at = self._now()
+            failed = await self._send(Outgoing(command, parts, self._envelope(command)))
             self._was_cut = not self._reading.is_over
-            if self._reading.remote is not None or self._reading.direct is not None:
+            if self._reading.has_begun:
                 return
             if not failed.trouble.is_ambiguous:
                 raise failed
             in_doubt = True
         raise failed
+
+    async def _send(self, outgoing: Outgoing) -> CallFailed:
+        """Send in the best way the agent takes, and return why nothing more came. Raises `CallFailed` for a flood."""
+        failed = await self._send_once(outgoing)
+        while self._waiting.gives_way(failed.trouble):
+            failed = await self._send_once(outgoing)
+        if failed.trouble.failure.kind is FailureKind.TOO_LARGE:
+            raise failed
+        if self._reading.has_begun and self._sending is None:
+            self._waiting.accepted()
+        return failed
+
+    async def _send_once(self, outgoing: Outgoing) -> CallFailed:
+        stream = self._calls.send(
+            self._agent,
+            outgoing,
+            self._credential,
+            streaming=self._waiting.is_streaming,
+            webhook=self._waiting.webhook(),
+        )
+        try:
+            await self._take_all(stream)
+        except CallFailed as error:
+            return error
+        return _doubt("the answer ended before it began")
 
     async def deliver(self, command: Send, parts: Sequence[a2a.Part], remote: RemoteTask, *, in_doubt: bool) -> bool:
         """Send a message to a task the specialist has; False when it did not take it, which is told as a fact.
@@ -206,15 +239,15 @@ class Pursuit:
                     self._note_taken(command)
                     return True
                 self._sending = command
-                await self._take_all(self._calls.send(self._agent, outgoing, self._credential))
+                failed = await self._send(outgoing)
             except CallFailed as error:
-                failure, in_doubt = error.trouble.failure, True
-                is_definite = not error.trouble.is_ambiguous and failure.kind not in PASSING
-            else:
-                is_definite = False
+                failed = error
             if self._sending is None:
                 return True
-            if is_definite:
+            failure, in_doubt = failed.trouble.failure, True
+            if failure.kind is FailureKind.TOO_LARGE:
+                raise failed
+            if not failed.trouble.is_ambiguous and failure.kind not in PASSING:
                 break
         event = AnswerRefused(
             at=self._now(),
@@ -243,9 +276,8 @@ class Pursuit:
 
     async def follow(self) -> None:
         """Stay with the task until it is over. Raises `CallFailed`."""
-        patience = self._calls.patience
-        streaming, delay, misses = self._agent.streaming, patience.poll_min_s, 0
-        answered_until = self._now() + patience.silence_s
+        streaming, misses = self._waiting.is_streaming, 0
+        answered_until = self._now() + self._calls.patience.silence_s
         while not self._reading.is_over:
             before = self._told
             if self._now() > answered_until:
@@ -257,12 +289,10 @@ class Pursuit:
                     streaming = await self._subscribe()
             except CallFailed as error:
                 misses += 1
-                if misses >= MOST_MISSES or error.trouble.failure.kind is FailureKind.LOST:
+                if misses >= MOST_MISSES or error.trouble.failure.kind in FINAL:
                     raise
             if not self._reading.is_over:
-                await asyncio.sleep(delay * (0.75 + self._calls.rng.random() / 2))
-                is_moving = self._told != before and not misses
-                delay = patience.poll_min_s if is_moving else min(patience.poll_max_s, delay * 1.5)
+                await self._waiting.pause(is_moving=self._told != before and not misses)
 
     async def conclude(self, expect: str) -> None:
         """Emit the outcome of a task that is over. Raises `CallFailed`."""
@@ -282,6 +312,7 @@ class Pursuit:
         message, more = self._reading.message()
         if self._sent_at is not None:
             self._calls.run_times.note(self._agent.name, self._now() - self._sent_at)
+        self._is_kept = True
         direct = self._reading.direct
         event = AttemptSucceeded(
             at=self._now(),
@@ -305,8 +336,14 @@ class Pursuit:
         )
         self._emit(Fact(event, payloads))
 
-    def hush(self) -> None:
-        """Drop a word that waits for its time."""
+    def end(self) -> None:
+        """Leave nothing behind: no word that waits for its time, no webhook, no bytes but those of a result."""
+        self._hush()
+        self._waiting.end()
+        if not self._is_kept:
+            self._reading.let_go()
+
+    def _hush(self) -> None:
         if self._telling is not None:
             self._telling.cancel()
             self._telling = None
@@ -355,6 +392,8 @@ class Pursuit:
         try:
             await self._take_all(self._calls.subscribe(self._agent, self._reading.remote, self._credential))
         except CallFailed as error:
+            if error.trouble.failure.kind in FINAL:
+                raise
             return error.trouble.is_ambiguous
         return True
 
@@ -393,7 +432,7 @@ class Pursuit:
 
     def _tell(self) -> None:
         """Emit the specialist's word about its work, at most once in a while; the latest one is told in the end."""
-        self.hush()
+        self._hush()
         word = (self._reading.state or "", self._reading.text())
         now = self._now()
         if word in {self._told, NOTHING_SAID} or self._reading.is_over or self._relay is not None:
@@ -403,3 +442,7 @@ class Pursuit:
             return
         self._told, self._told_at = word, now
         self._emit(Fact(Progressed(at=now, branch=self._branch, attempt=self._number, state=word[0], text=word[1])))
+
+
+def _doubt(words: str) -> CallFailed:
+    return CallFailed(Trouble(Failure(FailureKind.IN_DOUBT, words), is_ambiguous=True))

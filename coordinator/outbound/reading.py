@@ -13,22 +13,23 @@ from google.protobuf.struct_pb2 import Struct
 
 from coordinator.core.extension import RUN
 from coordinator.core.model import Artifact, Failure, FailureKind, Message, Payload, RemoteTask, TaskState
+from coordinator.outbound.bounds import Allowance, AnswerTooLarge, Bounds
 from coordinator.wire import artifact_in, json_in, message_in, state_in
 
 Gathered = tuple[tuple[Artifact, ...], tuple[Payload, ...]]
 
 
-class AnswerTooLarge(ValueError):
-    """The specialist's answer is larger than allowed."""
+LONGEST_ID = 1024
+"""Characters of an id a specialist may give: ids are written down again and again."""
 
 
 class Reading:
-    """What is known of one remote task; bounded by *max_bytes* of artifact parts.
+    """What is known of one remote task; what it holds is bounded, and counted against the task's *allowance*.
 
     A status with the mark *answered* is the one an answer was sent to: it waits for nothing any more.
     """
 
-    def __init__(self, max_bytes: int, answered: str = "") -> None:
+    def __init__(self, bounds: Bounds, allowance: Allowance, answered: str = "") -> None:
         self.answered = answered
         self.mark = ""
         self.remote: RemoteTask | None = None
@@ -36,9 +37,16 @@ class Reading:
         self.status_message: a2a.Message | None = None
         self.direct: a2a.Message | None = None
         self._artifacts: dict[str, a2a.Artifact] = {}
-        self._max_bytes = max_bytes
+        self._sizes: dict[str, int] = {}
+        self._bounds = bounds
+        self._allowance = allowance
         self._ring: tuple[str, ...] = ()
         self._bytes = 0
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the specialist is known to have the message."""
+        return self.remote is not None or self.direct is not None
 
     @property
     def is_over(self) -> bool:
@@ -58,6 +66,7 @@ class Reading:
             case "task":
                 self.take_task(response.task)
             case "message":
+                self._hold(response.message.ByteSize())
                 self.direct = response.message
             case "status_update":
                 update = response.status_update
@@ -75,11 +84,15 @@ class Reading:
         self._take_ids(task.id, task.context_id)
         self._take_status(task.status)
         self._take_metadata(task.metadata)
-        self._artifacts.clear()
-        self._bytes = 0
+        self.let_go()
         for artifact in task.artifacts:
-            self._count(artifact)
-            self._artifacts[artifact.artifact_id] = artifact
+            self._put(artifact)
+
+    def let_go(self) -> None:
+        """Forget the artifacts; the bytes they took are free for others again."""
+        self._hold(-self._bytes)
+        self._artifacts.clear()
+        self._sizes.clear()
 
     def text(self) -> str:
         """Return the words of the latest status message."""
@@ -113,6 +126,8 @@ class Reading:
     def _take_ids(self, task_id: str, context_id: str) -> None:
         if not task_id:
             raise ValueError("an event names no task")
+        if max(len(task_id), len(context_id)) > LONGEST_ID:
+            raise ValueError(f"an id of more than {LONGEST_ID} characters is no id")
         if self.remote is None:
             self.remote = RemoteTask(task_id, context_id)
         elif self.remote.task_id != task_id:
@@ -138,18 +153,32 @@ class Reading:
     def _take_chunk(self, update: a2a.TaskArtifactUpdateEvent) -> None:
         chunk = update.artifact
         known = self._artifacts.get(chunk.artifact_id)
-        self._count(chunk)
         if update.append and known is not None:
+            self._grow(chunk)
             known.parts.extend(chunk.parts)
         else:
-            if known is not None:
-                self._bytes -= known.ByteSize()
-            self._artifacts[chunk.artifact_id] = chunk
+            self._put(chunk)
 
-    def _count(self, artifact: a2a.Artifact) -> None:
-        self._bytes += artifact.ByteSize()
-        if self._bytes > self._max_bytes:
-            raise AnswerTooLarge(f"its artifacts exceed {self._max_bytes} bytes")
+    def _put(self, artifact: a2a.Artifact) -> None:
+        """Take an artifact in the place of one of the same id."""
+        self._hold(-self._sizes.pop(artifact.artifact_id, 0))
+        self._grow(artifact)
+        self._artifacts[artifact.artifact_id] = artifact
+
+    def _grow(self, chunk: a2a.Artifact) -> None:
+        size = chunk.ByteSize()
+        whole = self._sizes[chunk.artifact_id] = self._sizes.get(chunk.artifact_id, 0) + size
+        self._hold(size)
+        if whole > self._bounds.artifact:
+            raise AnswerTooLarge(
+                f"its artifact {chunk.artifact_id!r:.80} exceeds {self._bounds.artifact} bytes (max_artifact)"
+            )
+        if self._bytes > self._bounds.answer:
+            raise AnswerTooLarge(f"its artifacts exceed {self._bounds.answer} bytes (max_answer)")
+
+    def _hold(self, size: int) -> None:
+        self._bytes += size
+        self._allowance.change(size)
 
 
 _ENDS = {

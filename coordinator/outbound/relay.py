@@ -13,7 +13,8 @@ from google.protobuf.struct_pb2 import Struct
 
 from coordinator.core.events import Relayed
 from coordinator.core.model import Payload
-from coordinator.outbound.reading import AnswerTooLarge, mark_of
+from coordinator.outbound.bounds import AnswerTooLarge
+from coordinator.outbound.reading import mark_of
 from coordinator.wire import artifact_in, json_in, message_in, state_in
 
 MOST_EVENTS = 20_000

@@ -158,6 +158,7 @@ class Coordinator(RequestHandler):
         self.requests: list[a2a.SendMessageRequest] = []
         self.headers: list[Mapping[str, str]] = []
         self.cancel_hangs = False
+        self.cancels: list[dict[str, Any]] | None = None  #: what became of them, None for a server that does not tell
         self.subscribes = True
         self.canceled = asyncio.Event()
 
@@ -314,6 +315,11 @@ def application(coordinator: Coordinator, url: str, token: str | None = None) ->
         branches = [{"id": f"review/{a['name']}", "agent": a["name"], "url": a["url"]} for a in AGENTS]
         return JSONResponse({"plan": "code-review", "branches": branches})
 
+    async def cancels(_: Request) -> JSONResponse:
+        if coordinator.cancels is None:
+            return JSONResponse({}, status_code=404)
+        return JSONResponse({"cancels": coordinator.cancels})
+
     async def ready(_: Request) -> JSONResponse:
         return JSONResponse({})
 
@@ -324,6 +330,7 @@ def application(coordinator: Coordinator, url: str, token: str | None = None) ->
         Route("/plans", plans),
         Route("/plans/{name}:resolve", resolve, methods=["POST"]),
         Route("/readyz", ready),
+        Route("/tasks/{name}/cancels", cancels),
     ]
     return Starlette(routes=routes, middleware=[Middleware(Guard, token=token)] if token else [])
 

@@ -70,6 +70,26 @@ def test_a_task_is_shown_with_branches_and_artifacts(call, coordinator):
     assert "a shell is started" not in result.stdout
 
 
+def test_a_specialist_that_did_not_stop_when_told_to_is_shown_with_its_task(call, coordinator):
+    finished(coordinator, steps=PARTIAL)
+    coordinator.cancels = [
+        {"branch": "review/types", "agent": "types", "attempt": 1, "result": "refused", "detail": "it goes on working"},
+        {"branch": "review/lint", "agent": "lint", "attempt": 1, "result": "not_found", "detail": ""},
+        {"branch": "review/deadcode", "agent": "deadcode", "attempt": 1, "result": "confirmed", "detail": ""},
+    ]
+    told = call("show", "0badcafe-1111").stdout
+    assert "cancel: types: refused, it goes on working\n" in told
+    assert "cancel: lint: not found\n" in told
+    assert "cancel: deadcode" not in told
+    assert json.loads(call("show", "0badcafe-1111", "--json").stdout)["cancels"] == coordinator.cancels
+
+
+def test_a_server_that_tells_nothing_of_cancels_is_shown_all_the_same(call, coordinator):
+    finished(coordinator)
+    assert "cancel:" not in call("show", "0badcafe-1111").stdout
+    assert json.loads(call("show", "0badcafe-1111", "--json").stdout)["cancels"] == []
+
+
 def test_the_report_of_a_task_is_shown_when_asked_for(call, coordinator):
     finished(coordinator)
     assert "a shell is started" in call("show", "0badcafe-1111", "--report").stdout

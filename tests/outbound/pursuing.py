@@ -1,22 +1,37 @@
 """One attempt against one specialist over a loopback socket, and the facts it ends in."""
 
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from a2a.types import a2a_pb2 as a2a
+from starlette.applications import Starlette
 
 from coordinator import testing
 from coordinator.core.commands import Cancel, Follow, Send
 from coordinator.core.events import AttemptFailed, AttemptSucceeded, Progressed, TaskOpened
 from coordinator.core.model import AgentRef, RemoteTask
+from coordinator.inbound.webhook import webhook_route
 from coordinator.journal import system_time
-from coordinator.outbound import AgentCalls, Attempt, Patience, cancel_remote, pursue, shared_http_client
+from coordinator.outbound import (
+    AgentCalls,
+    Allowance,
+    Attempt,
+    Bounds,
+    Patience,
+    Pushes,
+    cancel_remote,
+    pursue,
+    shared_http_client,
+)
 from coordinator.testing import Specialist
+from coordinator.testing.server import listener, serving
 from coordinator.wire import part_out
 
 QUICK = Patience(
     request_s=2.0, silence_s=0.3, poll_min_s=0.01, poll_max_s=0.05, doubt_s=0.05, cancel_s=1.0, progress_s=0.0
 )
+
+ROOMY = Bounds()
 
 
 @dataclass
@@ -52,11 +67,12 @@ class Ends:
 class Rig:
     """A specialist and the calls to it."""
 
-    def __init__(self, fleet, calls, *, streaming):
+    def __init__(self, fleet, calls, *, streaming, pushing):
         self.agent = fleet["it"]
         self.fleet = fleet
         self.calls = calls
-        self.ref = AgentRef("it", self.agent.url, streaming=streaming)
+        self.ref = AgentRef("it", self.agent.url, streaming=streaming, pushing=pushing)
+        self.allowance = Allowance(calls.bounds.results)
 
     def send(self):
         return Send(
@@ -84,13 +100,27 @@ class Rig:
             return [a2a.Part(text="hello")]
 
         await pursue(
-            self.calls, command, attempt or Attempt(), emit=facts.append, now=system_time, load=load, in_doubt=in_doubt
+            self.calls,
+            command,
+            attempt or Attempt(),
+            emit=facts.append,
+            now=system_time,
+            load=load,
+            in_doubt=in_doubt,
+            allowance=self.allowance,
         )
         return Ends(facts)
 
 
 @asynccontextmanager
-async def rig(script, *, streaming=True):
-    specialist = Specialist("it", script, streaming=streaming)
-    async with testing.fleet([specialist]) as fleet, shared_http_client(QUICK.request_s) as http:
-        yield Rig(fleet, AgentCalls(http, QUICK), streaming=streaming)
+async def rig(script, *, streaming=True, pushing=False, webhook=True, patience=QUICK, bounds=ROOMY):
+    specialist = Specialist("it", script, streaming=streaming, pushing=pushing)
+    async with AsyncExitStack() as stack:
+        fleet = await stack.enter_async_context(testing.fleet([specialist]))
+        http = await stack.enter_async_context(shared_http_client(patience.request_s, bounds.answer))
+        opened = stack.enter_context(listener())
+        base = f"http://127.0.0.1:{opened.getsockname()[1]}"
+        pushes = Pushes(base) if pushing and webhook else Pushes()
+        await stack.enter_async_context(serving(Starlette(routes=[webhook_route(pushes)]), opened))
+        calls = AgentCalls(http, patience, bounds=bounds, pushes=pushes)
+        yield Rig(fleet, calls, streaming=streaming, pushing=pushing)

@@ -174,3 +174,23 @@ async def test_other_agents_see_neither_token_nor_extension(respx_mock):
     headers = route.calls.last.request.headers
     assert "authorization" not in headers
     assert "a2a-extensions" not in headers
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "kind", "is_unsupported"),
+    [
+        ("TASK_NOT_FOUND", 404, FailureKind.LOST, False),
+        ("UNSUPPORTED_OPERATION", 400, FailureKind.REFUSED, True),
+        ("INVALID_PARAMS", 400, FailureKind.REFUSED, False),
+        ("", 404, FailureKind.REFUSED, True),
+    ],
+)
+async def test_an_error_of_the_protocol_says_more_than_the_status_it_comes_with(
+    respx_mock, reason, status, kind, is_unsupported
+):
+    rest = AgentRef("a", "http://agent.example", binding="HTTP+JSON")
+    info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "a2a-protocol.org"}
+    body = {"error": {"code": status, "status": "X", "message": "no", "details": [info]}}
+    route = respx_mock.post("http://agent.example/message:stream")
+    found = await sent_through(respx_mock, route, rest, return_value=httpx.Response(status, json=body))
+    assert (found.failure.kind, found.is_unsupported, found.is_ambiguous) == (kind, is_unsupported, False)

@@ -55,9 +55,13 @@ async def test_a_stream_that_falls_silent_is_asked_whether_the_task_still_lives(
         assert it.agent.counts.sends == 1
 
 
-async def test_an_agent_whose_card_promises_streams_it_does_not_have_fails_by_name():
+async def test_an_agent_whose_card_promises_streams_it_does_not_have_gets_the_same_message_and_is_polled():
     async with rig(Behaviour(streams=False, artifacts=FINE)) as it:
-        assert (await it.sent()).failure.kind is FailureKind.REFUSED
+        assert (await it.sent()).texts == ["fine"]
+        assert it.agent.counts.by_message == {"m-1": 2}
+        assert it.agent.counts.tasks == 1
+        await it.sent()
+        assert it.agent.counts.by_message == {"m-1": 3}, "it was not remembered"
 
 
 @WAYS

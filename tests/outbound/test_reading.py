@@ -4,7 +4,8 @@ import pytest
 from a2a.types import a2a_pb2 as a2a
 
 from coordinator.core.model import FailureKind, RemoteTask, TaskState
-from coordinator.outbound.reading import AnswerTooLarge, Reading, text_of
+from coordinator.outbound.bounds import Allowance, AnswerTooLarge, Bounds
+from coordinator.outbound.reading import Reading, text_of
 from coordinator.wire import part_out
 
 MANY = 10**6
@@ -34,8 +35,8 @@ def texts(reading):
     return {a.artifact_id: [part_out(bodies[ref.digest]).text for ref in a.parts] for a in artifacts}
 
 
-def read(*responses, most=MANY):
-    reading = Reading(most)
+def read(*responses, most=MANY, artifact=MANY, allowance=None):
+    reading = Reading(Bounds(most, artifact), allowance or Allowance(MANY))
     for response in responses:
         reading.take(response)
     return reading
@@ -91,8 +92,33 @@ def test_an_event_about_nothing_is_an_error(empty):
 
 
 def test_an_answer_larger_than_allowed_is_refused_while_it_comes_in():
-    with pytest.raises(AnswerTooLarge):
-        read(chunk("a", "x" * 60), chunk("a", "x" * 60, append=True), most=100)
+    with pytest.raises(AnswerTooLarge, match="max_answer"):
+        read(chunk("a", "x" * 60), chunk("b", "x" * 60), most=100)
+
+
+def test_an_artifact_larger_than_allowed_is_refused_while_it_comes_in():
+    with pytest.raises(AnswerTooLarge, match="'a' exceeds 100 bytes"):
+        read(chunk("a", "x" * 60), chunk("a", "x" * 60, append=True), artifact=100)
+    assert texts(read(chunk("a", "x" * 60), chunk("b", "x" * 60), artifact=100)).keys() == {"a", "b"}
+
+
+def test_the_answers_to_one_task_share_an_allowance_and_give_back_what_they_drop():
+    allowance = Allowance(200)
+    first = read(chunk("a", "x" * 80), allowance=allowance)
+    with pytest.raises(AnswerTooLarge, match="max_results"):
+        read(chunk("a", "x" * 120), allowance=allowance)
+    first.let_go()
+    assert allowance.used < 200 - 60
+
+
+def test_a_direct_message_counts_like_an_artifact():
+    with pytest.raises(AnswerTooLarge, match="max_results"):
+        read(a2a.StreamResponse(message=a2a.Message(parts=[a2a.Part(text="x" * 60)])), allowance=Allowance(50))
+
+
+def test_an_id_of_any_length_is_not_taken_as_an_id():
+    with pytest.raises(ValueError, match="is no id"):
+        read(status(a2a.TASK_STATE_WORKING, task_id="t" * 2000))
 
 
 def test_replacing_an_artifact_again_and_again_is_not_a_large_answer():

@@ -179,3 +179,15 @@ async def test_a_token_that_is_not_set_keeps_the_server_from_starting(start, mon
 async def test_a_message_keeps_the_token_to_itself(alice, fleet):
     await alice.send(message("hi"))
     assert "secret" not in str([(received.headers, received.params) for received in fleet.ledger.journal])
+
+
+async def test_13_1_what_became_of_cancels_is_told_to_the_owner_only(http, alice):
+    task = await alice.send()
+    path = f"/tasks/{task.id}/cancels"
+    codes = [(await http.get(path, headers=headers)).status_code for headers in ({}, bearer("bertha"), bearer("alice"))]
+    assert codes == [401, 404, 200]
+
+
+async def test_7_4_the_webhook_asks_for_the_token_of_the_attempt_not_for_a_caller_s(http):
+    answer = await http.post("/-/pushes/unknown", json={})
+    assert (answer.status_code, answer.json()["error"]["status"]) == (404, "NOT_FOUND")

@@ -8,6 +8,8 @@ from a2a.types import a2a_pb2 as a2a
 from a2a.utils.errors import TaskNotCancelableError
 
 from coordinator.core.extension import PROGRESS, RUN
+from coordinator.testing import Behaviour
+from tests.leaks import until
 from tests.protocol.clients import message, metadata_of, states
 from tests.protocol.specialists import busy, canceled, hold
 
@@ -100,3 +102,55 @@ async def test_two_cancels_at_the_same_moment_end_the_task_once(client, fleet):
     answers = {cancel.result() for cancel in both}
     assert a2a.TASK_STATE_CANCELED in answers
     assert answers <= {a2a.TASK_STATE_CANCELED, None}
+
+
+async def settled(http, task_id):
+    """Return what became of each cancel, once it is known."""
+    told = {}
+
+    async def look():
+        answer = (await http.get(f"/tasks/{task_id}/cancels")).raise_for_status().json()
+        told.update({cancel["agent"]: (cancel["result"], cancel["detail"]) for cancel in answer["cancels"]})
+        return bool(told) and "requested" not in {result for result, _ in told.values()}
+
+    await until(look, lambda: told)
+    return told
+
+
+REFUSALS = {
+    "refused": ("refused", "this task cannot be canceled"),
+    "ignored": ("refused", "it goes on working"),
+    "works": ("confirmed", ""),
+}
+
+
+@on_both_journals
+@pytest.mark.parametrize("answer", REFUSALS)
+async def test_what_a_specialist_made_of_a_cancel_is_kept_though_the_task_does_not_change_any_more(
+    client, http, fleet, answer
+):
+    hold(fleet)
+    fleet["ada"].behave(Behaviour(never_ends=True, cancel=answer))
+    task = await client.send(return_immediately=True)
+    await busy(fleet, "bob")
+    await fleet.until(lambda: fleet["ada"].counts.open)
+    canceled_task = await client.cancel(task.id)
+    assert (await settled(http, task.id))["ada"] == REFUSALS[answer]
+    assert await client.get(task.id) == canceled_task
+
+
+async def test_a_cancel_that_is_not_settled_is_told_as_requested(client, http, fleet):
+    hold(fleet)
+    fleet["ada"].hold("cancel")
+    task = await client.send(return_immediately=True)
+    await busy(fleet, "ada", "bob")
+    await client.cancel(task.id)
+    await fleet.until(lambda: fleet["ada"].waiting("cancel"))
+    (told,) = (it for it in (await http.get(f"/tasks/{task.id}/cancels")).json()["cancels"] if it["agent"] == "ada")
+    assert told["result"] == "requested"
+    fleet["ada"].release("cancel")
+    assert (await settled(http, task.id))["ada"] == ("confirmed", "")
+
+
+async def test_cancels_of_a_task_nobody_knows_are_not_told(http):
+    assert (await http.get("/tasks/unknown/cancels")).status_code == 404

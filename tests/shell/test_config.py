@@ -47,6 +47,12 @@ def test_an_agent_is_a_card_or_a_card_with_more_about_it(tmp_path):
         ("agents: [{card: x, name: 'No Name'}]\n", "agents.0.name"),
         ("refresh_agents: never\n", "refresh_agents"),
         ("retention: 5m\n", "retention is shorter than deduplication_window"),
+        ("agents: [{card: x, wait: long}]\n", "agents.0.wait"),
+        ("webhook: maybe\n", "webhook"),
+        ("webhook: off\nagents: [{card: x, wait: push}]\n", "wait: push"),
+        ("max_answer: 1\n", "max_answer"),
+        ("max_artifact: 1\n", "max_artifact"),
+        ("max_results: 1\n", "max_results"),
         ("- a list\n", "a configuration is a mapping"),
         ("a: [\n", "coordinator.yaml"),
     ],
@@ -99,3 +105,19 @@ def test_a_token_is_read_from_the_environment_and_a_missing_variable_is_named(mo
 )
 def test_the_url_clients_use(overrides, url):
     assert load_settings(None, overrides).url == url
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("port: 1\n", ""),
+        ("port: 1\nwebhook: on\n", "http://127.0.0.1:1"),
+        ("webhook: on\npublic_url: https://us.example/\n", "https://us.example"),
+        ("webhook: https://inside.example/\n", "https://inside.example"),
+        ("webhook: off\n", ""),
+        ("port: 1\nagents: [{card: x, wait: push}]\n", "http://127.0.0.1:1"),
+        ("port: 1\nagents: [{card: x, wait: poll}]\n", ""),
+    ],
+)
+def test_the_webhook_is_on_when_it_is_asked_for_or_an_agent_needs_it(tmp_path, text, url):
+    assert load_settings(written(tmp_path, text)).webhook_url == url

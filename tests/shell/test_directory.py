@@ -172,3 +172,24 @@ def test_a_token_for_an_agent_comes_from_the_environment(tmp_path, http, monkeyp
         directory.tokens()
     monkeypatch.setenv("PRICING_TOKEN", "secret")
     assert directory.tokens() == {"pricing-agent": "secret"}
+
+
+@pytest.mark.parametrize(
+    ("wait", "streaming", "pushing"),
+    [("auto", True, True), ("stream", True, False), ("push", False, True), ("poll", False, False)],
+)
+def test_how_an_agent_is_waited_for_is_its_card_s_word_unless_the_configuration_has_another(
+    tmp_path, http, wait, streaming, pushing
+):
+    folder = write(tmp_path, a=card(capabilities={"streaming": True, "pushNotifications": True}))
+    ref = Directory([AgentEntry(card=str(folder), wait=wait)], http).candidates()[0].ref
+    assert (ref.streaming, ref.pushing) == (streaming, pushing)
+
+
+@pytest.mark.parametrize("wait", ["stream", "push"])
+def test_a_way_the_card_does_not_offer_is_tried_when_the_configuration_says_so(tmp_path, http, wait):
+    folder = write(tmp_path, a=card(capabilities={}))
+    ref = Directory([AgentEntry(card=str(folder), wait=wait)], http).candidates()[0].ref
+    assert (ref.streaming, ref.pushing) == (wait == "stream", wait == "push")
+    plain = Directory([AgentEntry(card=str(folder))], http).candidates()[0].ref
+    assert (plain.streaming, plain.pushing) == (False, False)
