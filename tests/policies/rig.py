@@ -23,6 +23,9 @@ from coordinator.wire import content_in, content_out
 from tests.planning.making import Document, Part, text
 from tests.protocol.clients import Caller, calling, message, metadata_of
 
+AT_ONCE = Patience(progress_s=0.0)
+"""Every word of a specialist becomes a fact at once."""
+
 Watch = Callable[[Mapping[str, Any]], None]
 """Is told every progress snapshot of a stream."""
 
@@ -109,12 +112,17 @@ class Coordinator:
 
 @asynccontextmanager
 async def coordinating(
-    folder: Path, fleet: Fleet, *plans: Document, patience: Patience | None = None, **settings: Any
+    folder: Path,
+    fleet: Fleet,
+    *plans: Document,
+    patience: Patience | None = None,
+    headers: Mapping[str, str] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Coordinator]:
     """Serve a coordinator that knows *plans*, the first one is the default, and the agents of *fleet*.
 
-    *settings* go before those it is given otherwise. When the block ends nothing is left open: every cancel
-    has been answered.
+    *settings* go before those it is given otherwise; *headers* are the client's. When the block ends nothing is left
+    open: every cancel has been answered.
     """
     place = folder / uuid.uuid4().hex
     place.mkdir()
@@ -130,9 +138,9 @@ async def coordinating(
     configured = Settings(port=opened.getsockname()[1], **(known | settings))
     with opened:
         async with (
-            assembled(configured, patience or Patience(progress_s=0.0)) as app,
+            assembled(configured, patience or AT_ONCE) as app,
             serving(app, opened),
-            calling(configured.url, "JSONRPC") as caller,
+            calling(configured.url, "JSONRPC", headers) as caller,
         ):
             yield Coordinator(configured.url, caller)
 
