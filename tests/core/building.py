@@ -20,6 +20,7 @@ from coordinator.core.model import (
     Stage,
     SubTask,
 )
+from coordinator.core.questions import Choice, Inquiry, Kind, Question, Reception, Reply
 from coordinator.core.scheduling import StageRun
 
 T0 = 1_000_000.0
@@ -67,6 +68,10 @@ def artifact(artifact_id: str = "findings", description: str = "", digit: str = 
 def part(digit: str) -> PartRef:
     """Return a part that is told from others by *digit*; that of the message is 0."""
     return PartRef(digit * 64, 3 if digit == "0" else 5)
+
+
+def inquiry(text: str = "which one?", kind: Kind = "input", key: str = "", choices: str = "") -> Inquiry:
+    return Inquiry(kind, text, key, (part("7"),), tuple(Choice(choice, "") for choice in choices.split()))
 
 
 def remote_of(branch: str, attempt: int = 1) -> RemoteTask:
@@ -174,10 +179,73 @@ class Script:
     def cancels(self) -> list[Command]:
         return self.tell(ev.CancelRequested(at=self.now))
 
+    def asks(self, name: str, *asked: Inquiry | str, attempt: int | None = None, mark: str = "") -> list[Command]:
+        """Let the task of *name* ask; without *mark* it is a new status. Who asks has a task."""
+        about = self._about(name, attempt)
+        if self.branch(name).attempts[about["attempt"] - 1].remote is None:
+            self.opens(name, attempt)
+        inquiries = tuple(inquiry(one) if isinstance(one, str) else one for one in asked or ("which one?",))
+        return self.tell(ev.Asked(**about, inquiries=inquiries, mark=mark or f"status {len(self.facts)}"))
+
+    def looks(self, name: str, attempt: int | None = None) -> list[Command]:
+        return self.tell(ev.Looked(**self._about(name, attempt)))
+
+    def resumes(self, name: str, attempt: int | None = None) -> list[Command]:
+        return self.tell(ev.Resumed(**self._about(name, attempt)))
+
+    def says(self, *texts: str, message_id: str = "") -> list[Command]:
+        """Let the client send a message: "2: yes" is for question 2, a text without a number names none."""
+        receipt = f"receipt {len(self.facts)}"
+        replies = tuple(reply(text) for text in texts)
+        message = Message(message_id or receipt, "user", tuple(ref for one in replies for ref in one.parts))
+        return self.tell(ev.MessageReceived(at=self.now, receipt=receipt, message=message, replies=replies))
+
+    def takes_answer(self, name: str, message_id: str = "") -> list[Command]:
+        about = self._about(name, None)
+        return self.tell(ev.AnswerTaken(**about, message_id=message_id or self.answer_to(name).message_id))
+
+    def refuses_answer(self, name: str, words: str = "not now", message_id: str = "") -> list[Command]:
+        about, failure = self._about(name, None), Failure(FailureKind.REFUSED, words)
+        sent_id = message_id or self.answer_to(name).message_id
+        return self.tell(ev.AnswerRefused(**about, message_id=sent_id, failure=failure))
+
+    def answer_to(self, name: str) -> Send:
+        """Return the one message that is on its way to the task of *name*."""
+        (send,) = [one for one in self.open(Send) if one.branch == self.branch(name).key and one.remote]
+        return send
+
+    # -- what the client sees ---------------------------------------------------------------------
+
+    @property
+    def asked(self) -> list[str]:
+        """What the client is asked: each question with its number and the branch it is about."""
+        return [f"{one.number} {one.branch.removeprefix('review/')}" for one in self.coordination.asked]
+
+    @property
+    def question(self) -> Question:
+        """The one question the client is asked."""
+        (question,) = self.coordination.asked
+        return question
+
+    @property
+    def reception(self) -> Reception:
+        """What became of the client's latest message."""
+        said = [fact for fact in self.facts if isinstance(fact, ev.MessageReceived)]
+        reception = self.coordination.reception(said[-1].receipt)
+        assert reception is not None
+        return reception
+
     def _about(self, name: str, attempt: int | None) -> dict[str, Any]:
         branch = self.branch(name)
         current = len(branch.attempts) if attempt is None else attempt
         return {"at": self.now, "branch": branch.key, "attempt": current}
+
+
+def reply(text: str) -> Reply:
+    """Return the reply in "2: yes"; its part is told from others by the number of letters."""
+    number, colon, words = text.partition(": ")
+    said = words if colon else text
+    return Reply(number if colon else "", (PartRef("f" * 64, len(said), "text/plain"),), said)
 
 
 def sent(commands: list[Command]) -> list[str]:
