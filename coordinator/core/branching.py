@@ -92,6 +92,8 @@ class Branching:
         if branch.open_attempts():
             self._ask_if_nobody_works(run, branch, event.at)
             return
+        self._questions.drop(branch.key)
+        self._start_clock(run, branch, event.at)
         budget = self._plan.retry_budget
         left = None if budget is None else budget - self._extra_attempts
         room = branch.room(attempt, left, self._until(run, branch, event.at))
@@ -113,8 +115,10 @@ class Branching:
         What is *held* has its answer already, which could not be sent yet.
         """
         self._close(branch.attempt_id(attempt))
-        branch.park(attempt, event.inquiries, event.at)
         is_new, attempt.mark, attempt.in_answer = event.mark != attempt.mark, event.mark, ()
+        if is_new:
+            branch.unpark(attempt)
+        branch.park(attempt, event.inquiries, event.at)
         self._look_later(run, branch, attempt)
         self._ask_if_nobody_works(run, branch, event.at, is_new=is_new, held=held)
 
@@ -220,11 +224,14 @@ class Branching:
 
     def _unpark(self, run: StageRun, branch: Branch, attempt: Attempt, at: float) -> None:
         branch.unpark(attempt)
+        self._start_clock(run, branch, at)
+        if branch.state is BranchState.ASKING:
+            run.move(branch, Trigger.RESUME)
+
+    def _start_clock(self, run: StageRun, branch: Branch, at: float) -> None:
         if branch.time_left_s is not None:
             branch.expires_at, branch.time_left_s = at + branch.time_left_s, None
             run.set_timer(branch.expires_at, branch)
-        if branch.state is BranchState.ASKING:
-            run.move(branch, Trigger.RESUME)
 
     def _look_later(self, run: StageRun, branch: Branch, attempt: Attempt) -> None:
         if attempt.look_at is not None:
@@ -327,6 +334,7 @@ class Branching:
             self.settle(run, branch, trigger, at)
             return
         self._stop_attempts(branch)
+        self._questions.drop(branch.key)
         branch.retry_at = None
         words = f"{branch.failure.kind.replace('_', ' ')}: {branch.failure.message}"
         inquiry = Inquiry("failure", words, choices=_choices(branch))

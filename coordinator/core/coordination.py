@@ -19,7 +19,7 @@ from coordinator.core.asking import Asking
 from coordinator.core.barrier import Tally
 from coordinator.core.branch import Attempt, Branch
 from coordinator.core.branching import Branching
-from coordinator.core.commands import Cancel, Command, Look
+from coordinator.core.commands import Cancel, Command, Look, Send
 from coordinator.core.extension import PARTIAL
 from coordinator.core.model import Artifact, FailureKind, Message, TaskState, Verdict
 from coordinator.core.passing import Passing, is_to_be_passed
@@ -73,6 +73,8 @@ class Coordination:
     def receive(self, event: ev.Event) -> list[Command]:
         """Take one fact in and return the commands it opens."""
         self._issued = []
+        # First of all: what an answer sends carries the time that is left.
+        self._progression.catch_up(event.at)
         self._on(event)
         if not self.state.is_terminal and self._has_started:
             self._advance(event.at)
@@ -256,7 +258,8 @@ class Coordination:
     @_on.register
     def _on_asked(self, event: ev.Asked) -> None:
         run, branch, attempt = self._current(event)
-        if attempt is not None:
+        # Whoever delivers an answer sees what the task asks after it; a look that is older may have seen less.
+        if attempt is not None and self._answer_to(branch, attempt) is None:
             self._branching.asked(run, branch, attempt, event, self._answering.held_for(branch))
             self._answering.asked_again(branch, event.at)
 
@@ -274,15 +277,16 @@ class Coordination:
 
     @_on.register
     def _on_answer_taken(self, event: ev.AnswerTaken) -> None:
-        _, branch, attempt = self._current(event)
-        follow = self._branching.answer_taken(branch, attempt) if attempt is not None else None
-        if follow is not None and follow.id in self._open:
-            self._open[follow.id] = follow
+        _, branch, attempt = self._addressed(event)
+        if attempt is not None:
+            follow = self._branching.answer_taken(branch, attempt)
+            if follow is not None:
+                self._open[follow.id] = follow
         self._answering.taken(event.message_id, event.at)
 
     @_on.register
     def _on_answer_refused(self, event: ev.AnswerRefused) -> None:
-        run, branch, attempt = self._current(event)
+        run, branch, attempt = self._addressed(event)
         if attempt is not None:
             if self.passing is not None and attempt.in_answer and not self.state.is_interrupted:
                 kinds = {inquiry.kind for inquiry in attempt.in_answer}
@@ -371,7 +375,6 @@ class Coordination:
     # -- the course of the task -------------------------------------------------------------------
 
     def _advance(self, at: float) -> None:
-        self._progression.pause(at, paused=self._only_questions())
         self._answering.apply_defaults(at)
         failure = self._answering.abort_reason or self._progression.advance(at)
         if failure:
@@ -461,6 +464,17 @@ class Coordination:
         """Return what *event* is about; no attempt when it does not matter to the outcome any more."""
         run, branch = self._find(event)
         return run, branch, branch.current(event.attempt)
+
+    def _addressed(self, event: ev.AnswerTaken | ev.AnswerRefused) -> tuple[StageRun, Branch, Attempt | None]:
+        """Return whom the message was for; no attempt when it is not the message that is on its way."""
+        run, branch, attempt = self._current(event)
+        answer = self._answer_to(branch, attempt)
+        return run, branch, attempt if answer is not None and answer.message_id == event.message_id else None
+
+    def _answer_to(self, branch: Branch, attempt: Attempt | None) -> Send | None:
+        """Return the message that is on its way to the task of *attempt*, if there is one."""
+        command = self._open.get(branch.attempt_id(attempt)) if attempt else None
+        return command if isinstance(command, Send) and command.remote is not None else None
 
     def _issue(self, command: Command) -> None:
         self._open[command.id] = command

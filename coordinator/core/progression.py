@@ -60,16 +60,23 @@ class Progression:
             instants += [self._branching.deadline, *(run.deadline for run in running)]
         return min((instant for instant in instants if instant is not None), default=None)
 
+    def catch_up(self, at: float) -> None:
+        """Move the deadlines by the time up to *at* in which only answers were awaited."""
+        if self._paused_at is None or at <= self._paused_at:
+            return  # a fact may be a little older than the one before it
+        waited, self._paused_at = at - self._paused_at, at
+        for run in self._stages.values():
+            if run.deadline is not None and run.phase in LIVE:
+                run.deadline += waited
+        if self._branching.deadline is not None:
+            self._branching.deadline += waited
+
     def pause(self, at: float, *, paused: bool) -> None:
-        """Move the deadlines by the time in which only answers were awaited; *paused* says whether that goes on."""
-        if self._paused_at is not None:
-            waited = at - self._paused_at
-            for run in self._stages.values():
-                if run.deadline is not None and run.phase in LIVE:
-                    run.deadline += waited
-            if self._branching.deadline is not None:
-                self._branching.deadline += waited
-        self._paused_at = at if paused else None
+        """Let the deadlines stand still from *at* on, as long as *paused*."""
+        if not paused:
+            self._paused_at = None
+        elif self._paused_at is None:
+            self._paused_at = at
 
     def advance(self, at: float) -> str:
         """Bring every stage as far as it goes now; return why the task fails, or an empty string."""
