@@ -46,7 +46,7 @@ def question_text(view: TaskView) -> str:
 
 def _lines(question: Question) -> list[str]:
     inquiry = question.inquiry
-    words = inquiry.text[:MOST_WORDS]
+    words = question.words[:MOST_WORDS]
     if inquiry.kind == "failure" and not inquiry.key:
         what = f"{question.agent} ({question.branch}) has failed: {words.rstrip('.')}. What now?"
     elif inquiry.kind == "conflict":
@@ -68,7 +68,7 @@ def _document(question: Question, bodies: Mapping[str, bytes]) -> dict[str, Any]
         "kind": inquiry.kind,
         "branch": question.branch,
         "agent": question.agent,
-        "text": inquiry.text,
+        "text": question.words,
         "parts": [as_dict(part_out(bodies[ref.digest])) for ref in inquiry.parts],
         "choices": [{"id": choice.id, "text": choice.text} for choice in inquiry.choices],
         "default": {"then": question.then, "at": _when(question.default_at)},

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from coordinator.core import events as ev
-from coordinator.core.branch import Branch
+from coordinator.core.branch import Attempt, Branch
 from coordinator.core.branching import ABORT, AGENT, RETRY, SKIP, TAKE, Answer, Branching
 from coordinator.core.commands import MergeAnswer
 from coordinator.core.passing import passed_id, unchanged
@@ -79,13 +79,19 @@ class Answering:
             if question.is_open:
                 self._default(question, at)
 
-    def held_for(self, branch: Branch) -> frozenset[str]:
+    def held_for(self, branch: Branch, attempt: Attempt) -> frozenset[str]:
         """Return the keys of the questions of a specialist whose answers wait for their turn."""
-        return frozenset(question.inquiry.key for question, _ in self._held.get(branch.key, ()))
+        held = self._held.get(branch.key, ())
+        return frozenset(question.inquiry.key for question, _ in held if question.attempt == attempt.number)
 
-    def asked_again(self, branch: Branch, at: float) -> None:
+    def asked_again(self, branch: Branch, attempt: Attempt, at: float) -> None:
         """Send down what was held until the specialist asks again."""
-        pairs = self._held.pop(branch.key, [])
+        # Another attempt may mean something else by the same key.
+        pairs = [pair for pair in self._held.pop(branch.key, []) if pair[0].attempt == attempt.number]
+        wanted = {inquiry.key for inquiry in attempt.inquiries}
+        late = [question.number for question, _ in pairs if question.inquiry.key not in wanted]
+        self.problems += tuple(f"Question {number} was closed before its answer arrived." for number in late)
+        pairs = [pair for pair in pairs if pair[0].inquiry.key in wanted]
         if pairs:
             self._send_down(branch.key, pairs, at)
 
@@ -145,7 +151,7 @@ class Answering:
 
     def _default(self, question: Question, at: float) -> None:
         self._close(question, "by default")
-        waited = f"question {question.number} was not answered in time: {question.inquiry.text}"
+        waited = f"question {question.number} was not answered in time: {question.words}"
         if question.is_about_a_merge and question.then != ABORT:
             self._progression.resume_merge(self._stages[question.branch], MergeAnswer(failure=waited))
             return

@@ -48,6 +48,8 @@ class Asking:
         spoken, self._has_spoken = self._has_spoken, False
         if self._unchanged(shown, numbers) and not (spoken and shown):
             return None
+        for question in shown:
+            self._questions.tell(question, at)
         self._show(shown)
         if not shown:
             return TaskState.WORKING if before else None
@@ -71,6 +73,4 @@ class Asking:
     def _show(self, shown: tuple[Question, ...]) -> None:
         if shown or self.told:
             self.revision += 1
-        for question in shown:
-            question.is_told = True
         self.told = shown

@@ -6,7 +6,7 @@ The rules about one sub-task. When stages begin, stop waiting and merge is `prog
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from coordinator.core import events as ev
 from coordinator.core.branch import Attempt, Branch, message_id_of
@@ -172,23 +172,30 @@ class Branching:
         attempt.in_answer = ()
         return branch.follow(attempt, attempt.remote) if attempt.remote else None
 
-    def answer_refused(self, run: StageRun, branch: Branch, attempt: Attempt, event: ev.AnswerRefused) -> None:
+    def answer_refused(
+        self, run: StageRun, branch: Branch, attempt: Attempt, event: ev.AnswerRefused, held: Collection[str] = ()
+    ) -> None:
         """Ask again what an answer that did not arrive was for; a task that had asked nothing is followed on."""
         self._close(branch.attempt_id(attempt))
         if not attempt.in_answer:
             if attempt.remote is not None:
                 self._issue(branch.follow(attempt, attempt.remote))
             return
-        again, attempt.in_answer = attempt.in_answer, ()
-        words = f"The answer did not reach it ({event.failure.message}). It asks: "
-        if not branch.stage.passes_through:
-            again = tuple(i if i.text.startswith(words) else replace(i, text=f"{words}{i.text}"[:2000]) for i in again)
-        branch.park(attempt, again, event.at)
+        asked, attempt.in_answer = attempt.in_answer, ()
+        branch.park(attempt, asked, event.at)
         self._look_later(run, branch, attempt)
-        self._ask_if_nobody_works(run, branch, event.at)
+        words = f"The answer did not reach it ({event.failure.message}). It asks: "
+        self._ask_if_nobody_works(run, branch, event.at, held=held, again=words)
 
     def _ask_if_nobody_works(
-        self, run: StageRun, branch: Branch, at: float, *, is_new: bool = True, held: Collection[str] = ()
+        self,
+        run: StageRun,
+        branch: Branch,
+        at: float,
+        *,
+        is_new: bool = True,
+        held: Collection[str] = (),
+        again: str = "",
     ) -> None:
         """Ask what a parked attempt wants to know; what is open already, word for word, keeps its number."""
         parked = [attempt for attempt in branch.open_attempts() if attempt.inquiries]
@@ -201,7 +208,7 @@ class Branching:
         known = {question.inquiry.key for question in self._questions.about(branch.key)} | set(held)
         for inquiry in chosen.inquiries:
             if inquiry.key not in known:
-                self._questions.ask(branch.key, chosen.agent.name, inquiry, at, chosen.number)
+                self._questions.ask(branch.key, chosen.agent.name, inquiry, at, chosen.number, again)
         self._stop_clock(run, branch, at)
 
     def _unchanged_keys(self, branch: Branch, attempt: Attempt, *, is_new: bool) -> list[str]:

@@ -260,8 +260,8 @@ class Coordination:
         run, branch, attempt = self._current(event)
         # Whoever delivers an answer sees what the task asks after it; a look that is older may have seen less.
         if attempt is not None and self._answer_to(branch, attempt) is None:
-            self._branching.asked(run, branch, attempt, event, self._answering.held_for(branch))
-            self._answering.asked_again(branch, event.at)
+            self._branching.asked(run, branch, attempt, event, self._answering.held_for(branch, attempt))
+            self._answering.asked_again(branch, attempt, event.at)
 
     @_on.register
     def _on_looked(self, event: ev.Looked) -> None:
@@ -291,7 +291,8 @@ class Coordination:
             if self.passing is not None and attempt.in_answer and not self.state.is_interrupted:
                 kinds = {inquiry.kind for inquiry in attempt.in_answer}
                 self._enter(TaskState.AUTH_REQUIRED if kinds == {"auth"} else TaskState.INPUT_REQUIRED, event.at)
-            self._branching.answer_refused(run, branch, attempt, event)
+            self._branching.answer_refused(run, branch, attempt, event, self._answering.held_for(branch, attempt))
+            self._answering.asked_again(branch, attempt, event.at)
         self._answering.refused(event.message_id, event.failure.message, event.at)
 
     @_on.register

@@ -7,7 +7,7 @@ another question. Nothing is guessed: what cannot be matched is asked again, wit
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -58,9 +58,10 @@ class Question:
     agent: str
     inquiry: Inquiry
     asked_at: float
-    default_at: float
+    default_at: float  #: with what follows from nobody answering; put off until the client is told
     then: str  #: what happens then
     attempt: int = 0
+    again: str = ""  #: why it is asked again
     is_told: bool = False  #: the client has seen it
     closed: Closed | Literal[""] = ""
 
@@ -79,20 +80,14 @@ class Question:
         """Whether a stage's merge asks it, and no branch."""
         return "/" not in self.branch
 
+    @property
+    def words(self) -> str:
+        """Return what is asked, and why again."""
+        return f"{self.again}{self.inquiry.text}"
+
     def frozen(self) -> Question:
         """Return a copy that later facts do not change."""
-        return Question(
-            self.number,
-            self.branch,
-            self.agent,
-            self.inquiry,
-            self.asked_at,
-            self.default_at,
-            self.then,
-            self.attempt,
-            self.is_told,
-            self.closed,
-        )
+        return replace(self)
 
 
 class Why(StrEnum):
@@ -141,8 +136,8 @@ class Questions:
     _open: dict[int, Question] = field(default_factory=dict)
     _closed_unseen: bool = False  #: a question the client knew was closed without it since its last message
 
-    def ask(self, branch: str, agent: str, inquiry: Inquiry, at: float, attempt: int = 0) -> Question:
-        """Add a question under the next number."""
+    def ask(self, branch: str, agent: str, inquiry: Inquiry, at: float, attempt: int = 0, again: str = "") -> Question:
+        """Add a question under the next number; *again* says why it is not the first of its kind."""
         question = Question(
             number=len(self._all) + 1,
             branch=branch,
@@ -152,10 +147,16 @@ class Questions:
             default_at=at + self.unanswered.after_s,
             then=self.unanswered.then,
             attempt=attempt,
+            again=again,
         )
         self._all.append(question)
         self._open[question.number] = question
         return question
+
+    def tell(self, question: Question, at: float) -> None:
+        """Note that the client is asked: from now on it may leave the question unanswered."""
+        if not question.is_told:
+            question.is_told, question.default_at = True, at + self.unanswered.after_s
 
     def close(self, question: Question, how: Closed) -> None:
         """Take a question from the open ones."""
@@ -179,11 +180,14 @@ class Questions:
 
     def overdue(self, at: float) -> list[Question]:
         """Return the open questions whose default applies."""
-        return [question for question in self._open.values() if question.default_at <= at]
+        return [question for question in self._told() if question.default_at <= at]
 
     def defaults_at(self) -> float | None:
         """Return when the next default applies, if any question is open."""
-        return min((question.default_at for question in self._open.values()), default=None)
+        return min((question.default_at for question in self._told()), default=None)
+
+    def _told(self) -> list[Question]:
+        return [question for question in self._open.values() if question.is_told]
 
     def match(self, replies: Iterable[Reply]) -> Iterator[tuple[Reply, Question | Problem]]:
         """Yield each reply with its question, or with why there is none. Bare text may mean one question only."""
@@ -195,15 +199,15 @@ class Questions:
         if not reply.question:
             return self._only_one()
         number = int(reply.question) if reply.question.isdecimal() and len(reply.question) < 10 else 0
-        if not 0 < number <= len(self._all):
+        question = self._all[number - 1] if 0 < number <= len(self._all) else None
+        if question is None or not question.is_told:
             return Problem(Why.CLOSED, f"There is no question {reply.question}.")
-        question = self._all[number - 1]
         if question.closed:
             return Problem(Why.CLOSED, f"Question {number} is closed: {question.closed}.")
         return question
 
     def _only_one(self) -> Question | Problem:
-        known = [question for question in self._open.values() if question.is_told]
+        known = self._told()
         if len(known) > 1:
             return Problem(Why.UNCLEAR, f'Several questions are open: write "{known[0].number}: your answer".')
         if known and self._closed_unseen:

@@ -244,8 +244,9 @@ class Script:
 def reply(text: str) -> Reply:
     """Return the reply in "2: yes"; its part is told from others by the number of letters."""
     number, colon, words = text.partition(": ")
-    said = words if colon else text
-    return Reply(number if colon else "", (PartRef("f" * 64, len(said), "text/plain"),), said)
+    is_numbered = colon and number != "credential"
+    said = words if is_numbered else text
+    return Reply(number if is_numbered else "", (PartRef("f" * 64, len(said), "text/plain"),), said)
 
 
 def sent(commands: list[Command]) -> list[str]:
