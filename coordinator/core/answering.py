@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from coordinator.core import events as ev
 from coordinator.core.branch import Attempt, Branch
-from coordinator.core.branching import ABORT, AGENT, RETRY, SKIP, TAKE, Answer, Branching
+from coordinator.core.branching import ABORT, AGENT, RETRY, TAKE, Answer, Branching
 from coordinator.core.commands import MergeAnswer
 from coordinator.core.passing import passed_id, unchanged
 from coordinator.core.progression import Progression
@@ -162,12 +162,11 @@ class Answering:
         self._give_way(run, branch, question.then, waited, at)
 
     def _give_way(self, run: StageRun, branch: Branch, choice: str, words: str, at: float) -> None:
-        if choice == SKIP:
-            self._branching.skip(run, branch, words, at)
-        elif choice == TAKE:
-            run.is_taken = True
-        elif choice == ABORT:
+        if choice == ABORT:
             self.abort_reason = f"Given up: {words}."
+            return
+        run.is_taken = run.is_taken or choice == TAKE
+        self._branching.skip(run, branch, words, at)
 
     # -- to the specialist ------------------------------------------------------------------------
 

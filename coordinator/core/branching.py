@@ -99,8 +99,10 @@ class Branching:
         room = branch.room(attempt, left, self._until(run, branch, event.at))
         match decide(event.failure, run.stage.retry, room, at=event.at, jitter=event.jitter):
             case TryAgain(at):
+                self._extra_attempts += 1
                 self._back_off(run, branch, attempt.agent, at)
             case FallBack():
+                self._extra_attempts += 1
                 self._back_off(run, branch, branch.next_agent(), event.at)
             case None:
                 self._give_up(run, branch, Trigger.GIVE_UP, event.at)
@@ -247,15 +249,18 @@ class Branching:
     # -- what the client decides ------------------------------------------------------------------
 
     def try_again(self, run: StageRun, branch: Branch, agent_name: str, at: float) -> None:
-        """Start over with a failed branch at the agent of that name; empty: the one that failed."""
+        """Start over with a failed branch at the agent of that name; empty: the one that failed.
+
+        The plan's retries have a budget, the client's have none.
+        """
         agents = (branch.sub_task.agent, *branch.sub_task.others)
         chosen = next((agent for agent in agents if agent.name == agent_name), branch.agent)
         branch.expires_at = branch.time_left_s = None
         self._back_off(run, branch, chosen, at)
 
     def skip(self, run: StageRun, branch: Branch, words: str, at: float) -> None:
-        """Go on without a branch that asks; *words* say why."""
-        if branch.failure is None:
+        """Go on without a branch that asks, or has failed; *words* say why."""
+        if branch.failure is None or branch.open_attempts():
             branch.failure = Failure(FailureKind.SKIPPED, words)
         self.settle(run, branch, Trigger.GIVE_UP, at)
 
@@ -354,7 +359,6 @@ class Branching:
             self._issue(branch.cancel(attempt))
 
     def _back_off(self, run: StageRun, branch: Branch, agent: AgentRef | None, at: float) -> None:
-        self._extra_attempts += 1
         branch.retry_agent = agent
         run.move(branch, Trigger.BACK_OFF)
         branch.retry_at = at

@@ -150,21 +150,19 @@ class Progression:
         self._fire_timers(run, at)
         if run.is_taken:
             self._drop_unsettled(run, at)
-            self._merge(run, is_late=False)
-            return ""
-        if run.stage.exhausted is Exhausted.FAIL_FAST and run.tally().failed > 0:
+        elif run.stage.exhausted is Exhausted.FAIL_FAST and run.tally().failed > 0:
             return reasons.failed_fast(list(run.branches.values()))
         if run.phase is Phase.TRAILING:
             self._trail(run, at)
             return ""
         self._tell_pieces(run)
-        decision = run.judge()
-        if decision is Decision.GIVE_UP:
-            return reasons.need_not_met(run.needed(), list(run.branches.values()))
-        if decision is Decision.RELEASE:
-            self._release(run, at)
-        else:
-            self._start(run, at)
+        match Decision.RELEASE if run.is_taken else run.judge():
+            case Decision.GIVE_UP:
+                return reasons.need_not_met(run.needed(), list(run.branches.values()))
+            case Decision.RELEASE:
+                self._release(run, at)
+            case Decision.WAIT:
+                self._start(run, at)
         return ""
 
     def _start(self, run: StageRun, at: float) -> None:
@@ -211,7 +209,7 @@ class Progression:
 
     def _merge(self, run: StageRun, *, is_late: bool) -> None:
         fresh = [branch for branch in run.branches.values() if _has_result(branch) and branch.key not in run.merged]
-        run.phase, run.is_taken = Phase.MERGING, False
+        run.phase = Phase.MERGING
         run.merged |= {branch.key for branch in fresh}
         run.merging = Merge(
             id=f"late:{run.stage.name}" if is_late else f"merge:{run.stage.name}",

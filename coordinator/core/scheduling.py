@@ -64,7 +64,7 @@ class StageRun:
         self.summary: Metadata = {}
         self.merging: Merge | None = None  #: what was asked of the strategy last
         self.pieces = Pieces()
-        self.is_taken = False  #: the client takes what there is
+        self.is_taken = False  #: what there is is taken; nobody is waited for any more
         self.merged: frozenset[str] = frozenset()  #: keys of the branches whose outcomes are in the artifact
         self._task_id = task_id
         self._waiting: deque[str] = deque()
@@ -125,7 +125,9 @@ class StageRun:
         limit = self.stage.limits.concurrency or len(self.branches)
         while self._waiting and self._counts[BranchState.SENDING] + self._counts[BranchState.WORKING] < limit:
             branch = self.branches[self._waiting.popleft()]
-            if branch.state in {BranchState.QUEUED, BranchState.RETRYING}:
+            # One that was given up in the queue and is tried again stands in it twice.
+            is_next = branch.state is BranchState.RETRYING and branch.retry_at is None
+            if branch.state is BranchState.QUEUED or is_next:
                 yield branch
 
     def release_dependents(self, branch: Branch) -> list[Branch]:

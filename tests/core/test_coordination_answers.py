@@ -213,7 +213,7 @@ def test_only_what_was_answered_is_asked_again():
     script.says("1: yes")
     script.refuses_answer("a")
     assert script.asked == ["2 a", "3 a"]
-    assert [question.words for question in script.coordination.asked][0] == "two"
+    assert script.coordination.asked[0].words == "two"
     script.asks("a", *KEYED)
     assert script.asked == ["2 a", "3 a"], "the reason makes no other question of it"
 
