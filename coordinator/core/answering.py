@@ -5,7 +5,6 @@ Every reply meets the question it names, or none. What could not be used is told
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,7 +12,6 @@ from coordinator.core import events as ev
 from coordinator.core.branch import Attempt, Branch
 from coordinator.core.branching import ABORT, AGENT, RETRY, TAKE, Answer, Branching
 from coordinator.core.commands import MergeAnswer
-from coordinator.core.passing import passed_id, unchanged
 from coordinator.core.progression import Progression
 from coordinator.core.questions import Problem, Question, Questions, Reception, Reply, Why, choice_in
 from coordinator.core.scheduling import StageRun
@@ -36,7 +34,6 @@ class Answering:
 
     def __init__(
         self,
-        accepted: ev.TaskAccepted,
         stages: Mapping[str, StageRun],
         branching: Branching,
         progression: Progression,
@@ -45,20 +42,14 @@ class Answering:
         self.receptions: dict[str, Reception] = {}  #: by receipt
         self.problems: tuple[str, ...] = ()  #: why the latest message has not answered everything it meant to
         self.abort_reason = ""
-        self._accepted = accepted
         self._stages = stages
         self._branching = branching
         self._progression = progression
         self._questions = questions
         self._held: dict[str, list[tuple[Question, Reply]]] = {}
-        self._underway: dict[str, str] = {}  #: id of a message passed through to its receipt
-        self._queue: deque[ev.MessageReceived] = deque()  #: messages passed through one after the other
 
     def receive(self, event: ev.MessageReceived) -> bool:
         """Take a client's message; return whether it was for us, rather than a mistake."""
-        if self._accepted.plan.passes_through:
-            self._pass_on(event, event.at)
-            return True
         heard = _Heard()
         for reply, question in self._questions.match(event.replies):
             if isinstance(question, Problem):
@@ -94,21 +85,6 @@ class Answering:
         pairs = [pair for pair in pairs if pair[0].inquiry.key in wanted]
         if pairs:
             self._send_down(branch.key, pairs, at)
-
-    def taken(self, message_id: str, at: float) -> None:
-        """Note that a message passed through has arrived."""
-        self._decided(message_id, Reception(used=1), at)
-
-    def refused(self, message_id: str, reason: str, at: float) -> None:
-        """Note that a message passed through was refused."""
-        self._decided(message_id, Reception(problems=(Problem(Why.REFUSED, reason),)), at)
-
-    def end(self, reason: str) -> None:
-        """Decide whatever is undecided: the task is over."""
-        waiting = [*self._underway.values(), *(event.receipt for event in self._queue)]
-        self.receptions |= dict.fromkeys(waiting, Reception(problems=(Problem(Why.OVER, reason),)))
-        self._underway.clear()
-        self._queue.clear()
 
     # -- one reply --------------------------------------------------------------------------------
 
@@ -185,38 +161,6 @@ class Answering:
         parts = tuple(ref for _, reply in pairs for ref in reply.parts)
         keys = tuple(question.inquiry.key for question, reply in pairs for _ in reply.parts)
         self._branching.answer(run, branch, attempt, Answer(parts=parts, keys=keys, credential=credential), at)
-
-    def _decided(self, message_id: str, reception: Reception, at: float) -> None:
-        receipt = self._underway.pop(message_id, "")
-        if receipt:
-            self.receptions[receipt] = reception
-            if self._queue:
-                self._pass_on(self._queue.popleft(), at)
-
-    def _pass_on(self, event: ev.MessageReceived, at: float) -> None:
-        """Send the whole message to the task of the one agent there is, one message at a time."""
-        message = event.message
-        if self._underway:
-            self._queue.append(event)
-            self.receptions[event.receipt] = Reception(is_decided=False)
-            return
-        branch = next((one for run in self._stages.values() for one in run.branches.values()), None)
-        attempt = next(iter(branch.open_attempts()), None) if branch else None
-        if branch is None or attempt is None or attempt.remote is None:
-            problem = Problem(Why.REFUSED, "The agent has no task for it yet: send it again in a moment.")
-            self.receptions[event.receipt] = Reception(problems=(problem,))
-            return
-        for question in self._questions.about(branch.key):
-            self._close(question, "answered")
-        answer = Answer(
-            parts=message.parts,
-            message_id=passed_id(self._accepted, message, f"{attempt.number}:{message.message_id}"),
-            unchanged=unchanged(self._accepted, message),
-        )
-        run = self._stages[branch.key.partition("/")[0]]
-        sent = self._branching.answer(run, branch, attempt, answer, at)
-        self._underway[sent] = event.receipt
-        self.receptions[event.receipt] = Reception(is_decided=False)
 
     def _close(self, question: Question, how: str) -> None:
         self._questions.close(question, "answered" if how == "answered" else "by default")

@@ -21,6 +21,7 @@ from coordinator.core.branch import Attempt, Branch
 from coordinator.core.branching import Branching
 from coordinator.core.commands import Cancel, Command, Look, Send
 from coordinator.core.extension import PARTIAL
+from coordinator.core.forwarding import Forwarding
 from coordinator.core.model import Artifact, FailureKind, Message, TaskState, Verdict
 from coordinator.core.passing import Passing, is_to_be_passed
 from coordinator.core.progression import Progression, piece_id
@@ -55,7 +56,8 @@ class Coordination:
         self._progression = Progression(
             accepted, self.stages, self._branching, self._questions, self._issue, self._close
         )
-        self._answering = Answering(accepted, self.stages, self._branching, self._progression, self._questions)
+        self._answering = Answering(self.stages, self._branching, self._progression, self._questions)
+        self._forwarding = None if self.passing is None else self._forward(self.passing)
         self._asking = Asking(accepted.plan.ask, self._questions)
 
     @classmethod
@@ -127,7 +129,8 @@ class Coordination:
 
     def reception(self, receipt: str) -> Reception | None:
         """Return what became of a message of the client, None while it is not known here."""
-        return self._answering.receptions.get(receipt)
+        receptions = self._answering.receptions if self._forwarding is None else self._forwarding.receptions
+        return receptions.get(receipt)
 
     @property
     def unfinished(self) -> tuple[str, ...]:
@@ -244,14 +247,11 @@ class Coordination:
     @_on.register
     def _on_message_received(self, event: ev.MessageReceived) -> None:
         if self.state.is_terminal:
-            problem = Problem(Why.OVER, f"The task is over: {self.state}.")
-            self._answering.receptions[event.receipt] = Reception(problems=(problem,))
-            return
-        if self.passing is not None:
-            self.passing.heard(event.message)
-            if self.state.is_interrupted:
-                self._enter(TaskState.WORKING, event.at)
-        if self._answering.receive(event):
+            receptions = self._answering.receptions if self._forwarding is None else self._forwarding.receptions
+            receptions[event.receipt] = Reception(problems=(Problem(Why.OVER, f"The task is over: {self.state}."),))
+        elif self._forwarding is not None:
+            self._forwarding.receive(event)
+        elif self._answering.receive(event):
             self.messages += (event.message,)
             self._asking.heard()
 
@@ -282,7 +282,8 @@ class Coordination:
             follow = self._branching.answer_taken(branch, attempt)
             if follow is not None:
                 self._open[follow.id] = follow
-        self._answering.taken(event.message_id, event.at)
+        if self._forwarding is not None:
+            self._forwarding.taken(event.message_id, event.at)
 
     @_on.register
     def _on_answer_refused(self, event: ev.AnswerRefused) -> None:
@@ -293,7 +294,8 @@ class Coordination:
                 self._enter(TaskState.AUTH_REQUIRED if kinds == {"auth"} else TaskState.INPUT_REQUIRED, event.at)
             self._branching.answer_refused(run, branch, attempt, event, self._answering.held_for(branch, attempt))
             self._answering.asked_again(branch, attempt, event.at)
-        self._answering.refused(event.message_id, event.failure.message, event.at)
+        if self._forwarding is not None:
+            self._forwarding.refused(event.message_id, event.failure.message, event.at)
 
     @_on.register
     def _on_attempt_succeeded(self, event: ev.AttemptSucceeded) -> None:
@@ -390,8 +392,11 @@ class Coordination:
     def _ask(self, at: float, *, only_questions: bool) -> None:
         """Let the state follow from what is asked; in plain delegation it is the agent's own."""
         state = self._asking.update(at, only_questions=only_questions)
-        if self.passing is None and state is not None:
-            self._enter(state, at)
+        if self._forwarding is None:
+            if state is not None:
+                self._enter(state, at)
+        elif self._forwarding.is_under_way and self.state.is_interrupted:
+            self._enter(TaskState.WORKING, at)
 
     def _only_questions(self) -> bool:
         """Whether nothing but answers is awaited."""
@@ -422,16 +427,20 @@ class Coordination:
 
     def _finish(self, state: TaskState, verdict: Verdict, reason: str, at: float) -> None:
         self._progression.drop_everything(at)
-        self._answering.end(f"The task has ended: {reason}")
-        self._asking.end()
-        if self.passing is not None:
+        if self.passing is not None and self._forwarding is not None:
+            self._forwarding.end(f"The task has ended: {reason}")
             self.passing.end()
+        self._asking.end()
         if state is not TaskState.COMPLETED and self.passing is None:
             self.artifacts = tuple(artifact for branch in self.branches() for artifact in branch.kept())
         self.verdict, self.reason = verdict, reason
         # A terminal task does not change any more, though its cancels are still being settled.
         self.frozen = [branch.frozen() for branch in self.branches()]
         self._enter(state, at)
+
+    def _forward(self, passing: Passing) -> Forwarding:
+        run = next(iter(self.stages.values()))
+        return Forwarding(self.accepted, run, passing, self._branching, self._questions)
 
     def _take_result(self, passing: Passing, event: ev.AttemptSucceeded) -> None:
         artifacts = event.artifacts

@@ -48,6 +48,7 @@ class Passing:
         self.history: tuple[Message, ...] = (accepted.message,)
         self.whole: frozenset[str] = frozenset()  #: ids of the artifacts whose last chunk has come
         self.direct: Message | None = None  #: the answer, where it was a Message and no task
+        self._replied_to: Message | None = None  #: what the agent had said before the client's latest message
         self._artifacts: dict[str, Artifact] = {}
         self._last: Message | None = None  #: of a terminal status, which is told with the results
 
@@ -70,8 +71,15 @@ class Passing:
 
     def heard(self, message: Message) -> None:
         """Add a message of the client."""
+        self._replied_to = self.message
         self._supersede()
         self.history += (message,)
+
+    def unheard(self, message: Message) -> None:
+        """Take back a message of the client that the agent has not taken; what the agent had said stands again."""
+        taken_back = [message] if self.message is not None else [message, self._replied_to]
+        self.history = tuple(said for said in self.history if not any(said is one for one in taken_back))
+        self.message = self.message or self._replied_to
 
     def conclude(self, artifacts: tuple[Artifact, ...]) -> None:
         """Let the final artifacts replace what differs from them."""
@@ -79,8 +87,8 @@ class Passing:
         self.whole = frozenset(self._artifacts)
 
     def end(self) -> None:
-        """Let the agent's last word be that of the task."""
-        if self._last is not None:
+        """Let the last word be the agent's where it has ended the task itself, and none of its earlier ones."""
+        if self.direct is None:
             self._supersede()
             self.message = self._last
 
