@@ -57,9 +57,10 @@ class Branching:
     def started(self, run: StageRun, branch: Branch, at: float) -> None:
         """Note that an attempt has gone out: clocks start with the first one."""
         timeout = branch.sub_task.timeout_s or run.stage.limits.branch_timeout_s
-        if timeout is not None and branch.expires_at is None:
-            branch.expires_at = at + timeout
-            run.set_timer(branch.expires_at, branch)
+        if timeout is not None and branch.expires_at is None and branch.time_left_s is None:
+            branch.time_left_s = timeout
+            if branch.state is not BranchState.ASKING:
+                self._start_clock(run, branch, at)
         if branch.started_at is not None:
             return
         branch.started_at = at
@@ -205,6 +206,7 @@ class Branching:
             return
         chosen, *others = parked
         for other in others:
+            self._close(branch.attempt_id(other))  # somebody may be looking at it
             self._issue(branch.cancel(other))
         self._questions.drop(branch.key, keep=self._unchanged_keys(branch, chosen, is_new=is_new))
         known = {question.inquiry.key for question in self._questions.about(branch.key)} | set(held)

@@ -487,6 +487,7 @@ class Coordination:
         return command if isinstance(command, Send) and command.remote is not None else None
 
     def _issue(self, command: Command) -> None:
+        self._open.pop(command.id, None)  # what takes its place is the latest
         self._open[command.id] = command
         self._issued.append(command)
 

@@ -3,6 +3,7 @@
 import pytest
 
 from coordinator.core import events as ev
+from coordinator.core.commands import Look
 from coordinator.core.coordination import Coordination
 from coordinator.core.model import (
     Ask,
@@ -273,6 +274,21 @@ def test_when_both_ask_the_first_is_asked_and_the_other_canceled():
     script.asks("a", attempt=2)
     assert canceled(script.asks("a", attempt=1)) == ["a#2"]
     assert (seen(script), script.question.agent) == ((INPUT, ["1 a"]), "agent-a")
+
+
+def test_the_other_is_canceled_also_while_somebody_looks_at_it():
+    script = hedged()
+    script.waits(5)
+    script.asks("a", attempt=2)
+    script.waits(1)
+    assert [command.attempt for command in script.open(Look)] == [2]
+    script.asks("a", attempt=1)
+    assert script.open(Look) == []
+    script.looks("a", attempt=2)
+    script.settles_cancel("a", attempt=2)
+    script.cancels()
+    script.settles_cancel("a", attempt=1)
+    assert script.coordination.is_closed
 
 
 def test_a_branch_that_asks_is_not_hedged():
