@@ -59,8 +59,14 @@ class Attempt:
 class HostileShell(RuleBasedStateMachine):
     """Tells facts, and remembers the commands it is given."""
 
+    most_steps = 500
+    """How many facts an honest shell needs at most to bring any plan to its end."""
+
     @initialize(planned=plans(), patience=st.integers(10, 100), before=BEFORE, delay=DELAYS)
     def accept(self, planned: Planned, patience: int, before: list[ev.Event], delay: float) -> None:
+        self.set_out(planned, patience, before, delay)
+
+    def set_out(self, planned: Planned, patience: int, before: list[ev.Event], delay: float) -> None:
         self.planned = planned
         self.patience = patience
         self.facts: list[ev.Event] = [taken_on(planned.plan)]
@@ -119,8 +125,11 @@ class HostileShell(RuleBasedStateMachine):
                 fact = dataclasses.replace(fact, remote=attempt.remote)
             self.tell_of(attempt, fact)
 
+    def is_wanted(self, attempt: Attempt) -> bool:
+        return self.coordination.open_command(attempt.send.id) is not None
+
     def tell_of(self, attempt: Attempt, fact: ev.AttemptEvent) -> None:
-        is_wanted = self.coordination.open_command(attempt.send.id) is not None
+        is_wanted = self.is_wanted(attempt)
         attempt.note(fact, is_wanted=is_wanted)
         if is_wanted and attempt.is_reported:
             self.reported_at[attempt.send.id] = len(self.facts)
@@ -154,7 +163,7 @@ class HostileShell(RuleBasedStateMachine):
 
     def candidates(self, which: int) -> list[Attempt]:
         known = list(self.attempts.values())
-        wanted = [attempt for attempt in known if self.coordination.open_command(attempt.send.id)]
+        wanted = [attempt for attempt in known if self.is_wanted(attempt)]
         return wanted if wanted and which % 4 else known
 
     def stage_of(self, branch: str) -> Stage:
@@ -214,7 +223,7 @@ class HostileShell(RuleBasedStateMachine):
         if not hasattr(self, "facts"):
             return
         self.tell(ev.TurnStarted(at=self.now, epoch=3))
-        for _ in range(500):
+        for _ in range(self.most_steps):
             if self.coordination.is_closed:
                 return
             self.do_next()
