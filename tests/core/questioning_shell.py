@@ -24,7 +24,7 @@ from tests.core.hostile_plans import ANSWERS, ANY, BEFORE, DELAYS, OTHERS, REPOR
 from tests.core.hostile_shell import GIVING_UP, WHICH, Attempt, HostileShell
 
 AFTER = 30.0
-SELDOM = st.sampled_from([None, None, None, None, None, None, 12.0, 50.0])
+SELDOM = st.sampled_from([None, None, None, 30.0, 50.0])
 PAUSES = st.sampled_from([0.0, 0.0, 0.5, 1.0, 1.0, 7.0])
 STAGES = st.fixed_dictionaries(
     {

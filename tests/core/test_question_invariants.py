@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import invariant
 
@@ -116,6 +117,7 @@ class QuestionInvariants(QuestioningShell):
             within = run.stage.limits.deadline_s
             if run.phase in LIVE and within and run.tally().open:
                 end = self.begun[name] + within + self.waited - self.waited_before[name]
+                assert run.deadline == pytest.approx(end, abs=1e-6)
                 assert self.at < end + 1e-6
                 assert self.coordination.is_waiting or self.coordination.wake_at() <= end + 1e-6
             whole = self.planned.plan.deadline_s
