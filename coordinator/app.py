@@ -6,22 +6,19 @@ Nothing is half started: what can be wrong is found out before the port is opene
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import signal
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
+import httpx
 from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes, create_rest_routes
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.routing import BaseRoute, Mount
-from typing_extensions import override
 
 from coordinator.config import Settings
 from coordinator.directory import Directory
@@ -36,6 +33,7 @@ from coordinator.inbound import (
     Intake,
     JsonOnly,
     RetryRefusals,
+    Stopping,
     TaskService,
     TokenBackend,
     VersionParameter,
@@ -53,10 +51,16 @@ from coordinator.planning import PlanFile, agents_of, load_plans
 from coordinator.projection import Projection, Renderer
 from coordinator.telemetry import configure_logging
 
-GRACE_S = 5
-KEEP_ALIVE_S = 75  # longer than clients keep idle connections, so none is closed under a request
 
-log = logging.getLogger(__name__)
+@dataclass(frozen=True, slots=True)
+class Wrapping:
+    """What tests put around the two things through which a process leaves its traces."""
+
+    journal: Callable[[Journal], Journal] = lambda journal: journal
+    http: Callable[[httpx.AsyncClient], httpx.AsyncClient] = lambda http: http
+
+
+PLAIN = Wrapping()
 
 
 @dataclass(slots=True)
@@ -70,18 +74,26 @@ class Parts:
     driver: LocalDriver
     intake: Intake
     service: TaskService
+    stopping: Stopping
 
 
 @asynccontextmanager
-async def assembled(settings: Settings, patience: Patience | None = None) -> AsyncIterator[Starlette]:
-    """Open everything, drive what is due, and yield the ASGI application.
+async def assembled(
+    settings: Settings,
+    patience: Patience | None = None,
+    *,
+    stopping: Stopping | None = None,
+    wrapping: Wrapping = PLAIN,
+) -> AsyncIterator[Starlette]:
+    """Open everything, drive what is due, and yield the ASGI application; *stopping* makes it quiet before the end.
 
     Raises `ConfigurationError` or `JournalLocked` before anything is started.
     """
     plans = checked_plans(settings)
     tokens = {entry.name: entry.token() for entry in settings.tokens}
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(shared_http_client(settings.request_timeout, settings.max_answer))
+        client = shared_http_client(settings.request_timeout, settings.max_answer)
+        http = wrapping.http(await stack.enter_async_context(client))
         directory = Directory(settings.agents, http)
         calls = AgentCalls(
             http,
@@ -92,25 +104,19 @@ async def assembled(settings: Settings, patience: Patience | None = None) -> Asy
             bounds=Bounds(settings.max_answer, settings.max_artifact, settings.max_results),
             pushes=Pushes(settings.webhook_url),
         )
-        journal = await _journal(settings)
+        journal = wrapping.journal(await _journal(settings))
         stack.push_async_callback(journal.close)
         engine = Engine(journal, calls, name=f"{socket.gethostname()}:{os.getpid()}")
         driver = LocalDriver(engine, journal, settings.max_coordinations, settings.max_waiting)
-        parts = _parts(settings, plans, directory, journal, driver)
+        parts = _parts(settings, plans, directory, journal, driver, stopping or Stopping())
         await directory.refresh()
         async with asyncio.TaskGroup() as group:
-            background = [
-                group.create_task(parts.driver.run()),
-                group.create_task(_refreshing(parts)),
-                group.create_task(
-                    upkeep(journal, retention_s=settings.retention, window_s=settings.deduplication_window)
-                ),
-            ]
+            background = [group.create_task(each(parts)) for each in (_driving, _refreshing, _upkeep, _quieting)]
             try:
                 yield application(parts, tokens)
+                if not parts.stopping.asked.is_set():
+                    await _quiet(parts)
             finally:
-                if settings.database is None:
-                    await parts.driver.cancel_all()
                 for task in background:
                     task.cancel()
 
@@ -126,7 +132,7 @@ def application(parts: Parts, tokens: Mapping[str, str]) -> Starlette:
     ]
     if parts.settings.auth == "tokens":
         layers.insert(1, Middleware(AuthenticationMiddleware, backend=TokenBackend(tokens), on_error=refuse))
-    routes: list[BaseRoute] = [*overview_routes(parts.intake, parts.journal, parts.driver)]
+    routes: list[BaseRoute] = [*overview_routes(parts.intake, parts.journal, parts.driver, parts.stopping)]
     routes += [webhook_route(parts.driver.engine.calls.pushes), cancels_route(parts.journal)]
     routes += create_agent_card_routes(coordinator_card(parts.settings, parts.plans.values()))
     for plan in parts.plans.values():
@@ -149,25 +155,6 @@ def checked_plans(settings: Settings) -> dict[str, PlanFile]:
             there = ", ".join(sorted(plans)) or "none"
             raise ConfigurationError(f"{field}: there is no plan {plan!r}; there are: {there}")
     return plans
-
-
-def serve(settings: Settings) -> int:
-    """Run the server until a signal; return the exit code.
-
-    Raises `ConfigurationError` or `JournalLocked` when it cannot start.
-    """
-    configure_logging(settings.log_level, settings.log_format)
-    with uvloop_runner() as runner:
-        return runner.run(_serve(settings))
-
-
-def uvloop_runner() -> asyncio.Runner:
-    """Return a runner on uvloop where there is one."""
-    try:
-        import uvloop  # noqa: PLC0415  # not on every platform
-    except ImportError:
-        return asyncio.Runner()
-    return asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
 
 def check(settings: Settings) -> list[str]:
@@ -196,59 +183,6 @@ async def _check(settings: Settings) -> list[str]:
     return problems
 
 
-async def _serve(settings: Settings) -> int:
-    listener = _listen(settings)
-    with listener:
-        if settings.port == 0:
-            settings = settings.model_copy(update={"port": listener.getsockname()[1]})
-        async with assembled(settings) as application_:
-            config = uvicorn.Config(
-                application_,
-                http="httptools",
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                timeout_graceful_shutdown=GRACE_S,
-                timeout_keep_alive=KEEP_ALIVE_S,
-            )
-            log.info("listening", extra={"detail": settings.url})
-            await _Server(config).serve(sockets=[listener])
-    return 0
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, but a signal ends `serve` and nothing else: what is open is closed by its owners afterwards."""
-
-    @override
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Stop at SIGINT and SIGTERM; uvicorn itself would raise the signal again and kill the process."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
-
-
-def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # Named, since asyncio switches Nagle's delay off only for sockets that say they are TCP.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-        listener.listen(1024)
-    except OSError as error:
-        listener.close()
-        raise ConfigurationError(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; choose another one with --port"
-        ) from error
-    return listener
-
-
 def _caps(settings: Settings) -> Caps:
     return Caps(
         process=settings.max_branches,
@@ -265,7 +199,12 @@ async def _journal(settings: Settings) -> Journal:
 
 
 def _parts(
-    settings: Settings, plans: Mapping[str, PlanFile], directory: Directory, journal: Journal, driver: LocalDriver
+    settings: Settings,
+    plans: Mapping[str, PlanFile],
+    directory: Directory,
+    journal: Journal,
+    driver: LocalDriver,
+    stopping: Stopping,
 ) -> Parts:
     projection = Projection(journal)
     contexts = Contexts(journal, projection)
@@ -276,9 +215,10 @@ def _parts(
         projection=projection,
         renderer=Renderer(journal),
         driver=driver,
+        stopping=stopping,
         plans=tuple(plans),
     )
-    return Parts(settings, plans, directory, journal, driver, intake, service)
+    return Parts(settings, plans, directory, journal, driver, intake, service, stopping)
 
 
 def _a2a_routes(parts: Parts, prefix: str, contexts: CallContexts) -> list[BaseRoute]:
@@ -286,6 +226,29 @@ def _a2a_routes(parts: Parts, prefix: str, contexts: CallContexts) -> list[BaseR
         *create_jsonrpc_routes(parts.service, rpc_url=prefix or "/", context_builder=contexts, enable_v0_3_compat=True),
         *create_rest_routes(parts.service, path_prefix=prefix, context_builder=contexts, enable_v0_3_compat=True),
     ]
+
+
+async def _driving(parts: Parts) -> None:
+    await parts.driver.run()
+
+
+async def _upkeep(parts: Parts) -> None:
+    settings = parts.settings
+    await upkeep(parts.journal, retention_s=settings.retention, window_s=settings.deduplication_window)
+
+
+async def _quieting(parts: Parts) -> None:
+    await parts.stopping.asked.wait()
+    await _quiet(parts)
+    parts.stopping.quiet.set()
+
+
+async def _quiet(parts: Parts) -> None:
+    """Leave what is under way for the next start, or cancel it when there is no journal to find it in."""
+    if parts.settings.database is None:
+        await parts.driver.cancel_all()
+    else:
+        await parts.driver.release()
 
 
 async def _refreshing(parts: Parts) -> None:

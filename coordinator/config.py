@@ -115,6 +115,7 @@ class Settings(_Strict):
     max_waiting: Annotated[int, Field(ge=0)] = 1000  #: new tasks that may wait; more are refused
     deduplication_window: Duration = 600.0  #: how long a repeated messageId is recognised
     retention: Duration | None = None  #: how long a task is kept after its end; None: for ever
+    grace: Duration = 10.0  #: for everything to come to its end when the process is asked to stop
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 

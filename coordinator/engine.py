@@ -36,6 +36,7 @@ class Mailbox:
     """Facts of one turn on their way to the next commit."""
 
     def __init__(self) -> None:
+        self.is_released = False  #: the turn is to end as soon as it has written what it knows
         self._facts: list[Fact] = []
         self._stirred = asyncio.Event()
         self._is_nudged = False
@@ -50,6 +51,11 @@ class Mailbox:
         self._is_nudged = True
         self._stirred.set()
 
+    def release(self) -> None:
+        """Make the turn write what it knows and end."""
+        self.is_released = True
+        self.nudge()
+
     async def take(self, timeout_s: float) -> tuple[list[Fact], bool]:
         """Return everything left so far and whether somebody nudged, waiting for something up to *timeout_s*."""
         try:
@@ -63,6 +69,10 @@ class Mailbox:
         return facts, is_nudged
 
 
+class _Released(Exception):
+    """A turn ends before its coordination does: what it has under way here is stopped, and nothing else."""
+
+
 @dataclass(slots=True)
 class Engine:
     """Everything a turn needs; one per process."""
@@ -71,6 +81,7 @@ class Engine:
     calls: AgentCalls
     name: str  #: who claims, as the head row shows it
     live: dict[str, Mailbox] = field(default_factory=dict)
+    is_released: bool = False
 
     async def turn(self, task_id: str) -> None:
         """Drive *task_id* until it is closed or parked. Raises `ClaimLost` when somebody else took over."""
@@ -81,6 +92,8 @@ class Engine:
         # Replay only after the claim has committed: nobody else can append behind what is read now.
         coordination = Coordination.replay(decode_all(await outlast(partial(self.journal.read, task_id))))
         mailbox = self.live[task_id] = Mailbox()
+        if self.is_released:
+            mailbox.release()
         try:
             turn = _Turn(self.journal, coordination, claim, mailbox, clock)
             allowance = Allowance(self.calls.bounds.results, sum(b.size for b in coordination.branches()))
@@ -89,8 +102,16 @@ class Engine:
                     dispatch = Dispatch(group, self.calls, self.journal, mailbox.put, clock, allowance)
                     afterwards.callback(dispatch.let_go)
                     await turn.drive(dispatch, await self._first_fact(claim, clock()))
+        except* _Released:
+            log.info("left for the next start", extra={"task": task_id})
         finally:
             del self.live[task_id]
+
+    def release(self) -> None:
+        """Let every turn write what it knows and end, now and from now on; remote tasks go on."""
+        self.is_released = True
+        for mailbox in self.live.values():
+            mailbox.release()
 
     def nudge(self, task_id: str) -> bool:
         """Tell a live turn that its inbox has something; False when there is none."""
@@ -118,16 +139,27 @@ class _Turn:
     looked_at: float = 0.0
 
     async def drive(self, dispatch: Dispatch, first: ev.Event) -> None:
-        """Take facts, commit them, perform what follows, until nothing is left to wait for."""
-        # A crash may have left commands half done. Before the very first turn nothing can have gone out.
-        dispatch.perform(self.coordination.outstanding(), in_doubt=True)
+        """Take facts, commit them, perform what follows, until nothing is left to wait for.
+
+        Raises `_Released` when the turn is to end before that.
+        """
         facts: Sequence[Fact] = [Fact(first)]
         items: Sequence[InboxItem] = await self._inbox()
-        while True:
-            status, commands = await self._commit(facts, items)
-            dispatch.perform(commands)
+        if isinstance(first, ev.CoordinationFailed):
+            # What is given up is not begun once more: it may be what has ended the process again and again.
+            status, _ = await self._commit(facts, items)
             if status is not Status.DUE:
                 return
+            facts, items = (), ()
+        # A crash may have left commands half done. Before the very first turn nothing can have gone out.
+        dispatch.perform(self.coordination.outstanding(), in_doubt=True)
+        while True:
+            status, commands = await self._commit(facts, items)
+            if status is not Status.DUE:
+                return
+            if self.mailbox.is_released:
+                raise _Released
+            dispatch.perform(commands)
             facts, items = await self._wait()
 
     async def _wait(self) -> tuple[Sequence[Fact], Sequence[InboxItem]]:
@@ -143,7 +175,7 @@ class _Turn:
             if is_nudged or at - self.looked_at >= RECHECK_S:
                 self.looked_at = at
                 items = await self._inbox()
-            if facts or items:
+            if facts or items or self.mailbox.is_released:
                 return facts, items
 
     async def _inbox(self) -> Sequence[InboxItem]:
@@ -181,7 +213,9 @@ class _Turn:
             status_at=coordination.state_at,
             wake_at=wake_at,
             final=final,
-            is_progress=not all(isinstance(event, ev.TurnStarted | ev.AttemptStarted) for event in events),
+            # A turn that is stopped in good order has not failed to make any.
+            is_progress=self.mailbox.is_released
+            or not all(isinstance(event, ev.TurnStarted | ev.AttemptStarted) for event in events),
         )
 
     def _patience(self) -> float:

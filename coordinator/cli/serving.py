@@ -24,9 +24,9 @@ def serve(config: Path | None, options: Mapping[str, Any]) -> int:
         # The SDK wraps every call in a span even when nobody collects them; who does sets this to true.
         os.environ.setdefault("OTEL_INSTRUMENTATION_A2A_SDK_ENABLED", "false")
         # The server and its database cost a second to import, which no other command should pay.
-        from coordinator import app  # noqa: PLC0415
+        from coordinator import server  # noqa: PLC0415
 
-        return app.serve(settings)
+        return server.serve(settings)
     except CoordinatorError as error:
         raise Stop(str(error)) from error
 

@@ -201,7 +201,9 @@ class Coordination:
 
     @_on.register
     def _on_coordination_failed(self, event: ev.CoordinationFailed) -> None:
-        if not self.state.is_terminal:
+        if self.state.is_terminal:
+            self._open.clear()  # the cancels behind the answer are given up, too
+        else:
             self._finish(TaskState.FAILED, Verdict.FAILED, event.reason, event.at)
 
     @_on.register

@@ -87,7 +87,7 @@ class LocalDriver:
                 await self._stirred.wait()
                 self._stirred.clear()
                 while (task_id := self._next()) is not None:
-                    if task_id not in self._turns:
+                    if task_id not in self._turns and not self.engine.is_released:
                         self._turns.add(task_id)
                         group.create_task(self._drive(task_id), name=f"turn:{task_id}")
 
@@ -110,6 +110,13 @@ class LocalDriver:
                 await self.journal.put(task_id, encode(CancelRequested(at=await self.journal.now())))
             self.wake(task_id)
         while self._turns or self._wanted:
+            self._ended.clear()
+            await self._ended.wait()
+
+    async def release(self) -> None:
+        """Let go of every turn once it has written what it knows, and start none any more; remote tasks go on."""
+        self.engine.release()
+        while self._turns:
             self._ended.clear()
             await self._ended.wait()
 
@@ -138,7 +145,7 @@ class LocalDriver:
                 await self.engine.turn(task_id)
                 head = await self.journal.head(task_id)
                 # Something may have been put while the turn was ending.
-                if head is None or head.status is not Status.DUE:
+                if head is None or head.status is not Status.DUE or self.engine.is_released:
                     return
         except* ClaimLost:
             log.info("somebody else drives this coordination now", extra={"task": task_id})

@@ -7,6 +7,7 @@ from coordinator.inbound.edge import BodyLimit, ExtensionEcho, JsonOnly, Version
 from coordinator.inbound.handler import CallContexts, TaskService
 from coordinator.inbound.intake import Intake
 from coordinator.inbound.retrying import RetryRefusals
+from coordinator.inbound.stopping import Stopping
 
 __all__ = [
     "BodyLimit",
@@ -16,6 +17,7 @@ __all__ = [
     "Intake",
     "JsonOnly",
     "RetryRefusals",
+    "Stopping",
     "TaskService",
     "TokenBackend",
     "VersionParameter",

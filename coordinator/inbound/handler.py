@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from a2a.server.context import ServerCallContext
 from a2a.server.request_handlers.request_handler import validate_request_params
@@ -35,6 +36,7 @@ from coordinator.inbound.edge import ACTIVATED
 from coordinator.inbound.intake import Caller, Intake
 from coordinator.inbound.refusals import HistoryLength, NotOffered, check_history_length, check_page_size, invalid
 from coordinator.inbound.retrying import SCOPE, noting_refusals
+from coordinator.inbound.stopping import Stopping
 from coordinator.journal import HIDDEN, Head, Journal, Scope, TaskFilter
 from coordinator.journal.codec import encode
 from coordinator.projection import Event, Projection, Renderer
@@ -68,6 +70,7 @@ class TaskService(NotOffered):
     projection: Projection
     renderer: Renderer
     driver: Driver
+    stopping: Stopping
     plans: Collection[str]
 
     @override
@@ -105,6 +108,7 @@ class TaskService(NotOffered):
         self, params: a2a.SubscribeToTaskRequest, context: ServerCallContext
     ) -> AsyncGenerator[Event]:
         """Stream a task that is under way; a terminal one has nothing to stream (spec 3.1.6)."""
+        self.stopping.refuse_new()
         head = await self._head(params.id, params, context)
         if TaskState(head.state).is_terminal:
             raise UnsupportedOperationError(f"task {head.task_id} is over: {head.state}")
@@ -159,6 +163,7 @@ class TaskService(NotOffered):
     @validate_request_params
     async def on_cancel_task(self, params: a2a.CancelTaskRequest, context: ServerCallContext) -> a2a.Task:
         """Cancel the task; answers once that is journaled, the cancels below go on behind it (spec 3.1.5)."""
+        self.stopping.refuse_new()
         head = await self._head(params.id, params, context)
         if TaskState(head.state).is_terminal:
             raise TaskNotCancelableError(f"task {head.task_id} is over: {head.state}")
@@ -175,6 +180,7 @@ class TaskService(NotOffered):
 
     async def _accept(self, params: a2a.SendMessageRequest, context: ServerCallContext) -> tuple[str, int | None]:
         """Take the message in; return the id of its task, and how much was told of that before the message came."""
+        self.stopping.refuse_new()
         check_history_length(params.configuration, "configuration.")
         if params.configuration.HasField("task_push_notification_config"):
             raise PushNotificationNotSupportedError
@@ -234,7 +240,8 @@ class TaskService(NotOffered):
     ) -> AsyncGenerator[Event | a2a.Message]:
         async with aclosing(self.projection.follow(task_id, after=told)) as views:
             before: TaskView | None = None
-            async for view in views:
+            # A stream that ends before its task does is how a client learns to come again (spec 3.1.2).
+            while (view := await self.stopping.unless_asked(anext(views, None))) is not None:
                 if message := await self.renderer.message(view):
                     yield message
                     return
@@ -250,19 +257,27 @@ class TaskService(NotOffered):
                     return
 
     async def _view_after(self, task_id: str, told: int | None, *, is_patient: bool) -> TaskView:
+        """Return the task, for the patient once it is terminal or interrupted, or as it stands when we stop."""
+        seen: TaskView | None = None
         async with aclosing(self.projection.follow(task_id, after=told, with_progress=False)) as views:
-            async for view in views:
+            while (view := await self.stopping.unless_asked(anext(views, None))) is not None:
                 if view.direct is not None:
                     return view
+                seen = view if view.is_shown else seen
                 if view.is_shown and (not is_patient or view.state.is_terminal or view.state.is_interrupted):
                     return view
-        raise TaskNotFoundError
+        return seen or self._nothing()
 
     async def _end_of(self, task_id: str) -> TaskView:
         async with aclosing(self.projection.follow(task_id, with_progress=False)) as views:
-            async for view in views:
+            while (view := await self.stopping.unless_asked(anext(views, None))) is not None:
                 if view.state.is_terminal:
                     return view
+        return self._nothing()
+
+    def _nothing(self) -> NoReturn:
+        """Say why there is no view: we stop, or there is no task."""
+        self.stopping.refuse_new()
         raise TaskNotFoundError
 
     async def _view(self, task_id: str) -> TaskView:

@@ -17,12 +17,13 @@ from coordinator.drivers import Load
 from coordinator.drivers.local import LocalDriver
 from coordinator.errors import JournalUnavailable, RequestRefused
 from coordinator.inbound.intake import Intake
+from coordinator.inbound.stopping import Stopping
 from coordinator.journal import Journal
 from coordinator.outbound import Occupancy, Places
 from coordinator.planning import PlanFile, agents_of
 
 
-def overview_routes(intake: Intake, journal: Journal, driver: LocalDriver) -> Sequence[Route]:
+def overview_routes(intake: Intake, journal: Journal, driver: LocalDriver, stopping: Stopping) -> Sequence[Route]:
     """Return the routes."""
     places = driver.engine.calls.places
 
@@ -30,11 +31,8 @@ def overview_routes(intake: Intake, journal: Journal, driver: LocalDriver) -> Se
         return PlainTextResponse("ok\n")
 
     async def readyz(_: Request) -> Response:
-        try:
-            await journal.now()
-        except JournalUnavailable as error:
-            return PlainTextResponse(f"{error}\n", status_code=503)
-        return PlainTextResponse("ready\n")
+        why_not = await _why_not_ready(journal, stopping)
+        return PlainTextResponse(f"{why_not or 'ready'}\n", status_code=503 if why_not else 200)
 
     async def agents(_: Request) -> Response:
         known = await intake.directory.survey()
@@ -65,6 +63,16 @@ def overview_routes(intake: Intake, journal: Journal, driver: LocalDriver) -> Se
         Route("/plans", plans),
         Route("/plans/{name}:resolve", resolved, methods=["POST"]),
     ]
+
+
+async def _why_not_ready(journal: Journal, stopping: Stopping) -> str:
+    if stopping.asked.is_set():
+        return "stopping"
+    try:
+        await journal.now()
+    except JournalUnavailable as error:
+        return str(error)
+    return ""
 
 
 def _agent(agent: KnownAgent) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from coordinator.app import uvloop_runner
+from coordinator.server import uvloop_runner
 from tests.benchmarks import fanout, idle, journal, merge, open_branches, quality, stragglers, wide
 from tests.benchmarks.report import Figure, as_json, as_table
 
