@@ -69,9 +69,9 @@ def test_a_configuration_that_cannot_be_written_is_told(tmp_path):
 
 def test_options_override_the_file_and_what_is_not_given_does_not(tmp_path, monkeypatch):
     seen = []
-    from coordinator import app
+    from coordinator import server
 
-    monkeypatch.setattr(app, "serve", lambda settings: seen.append(settings) or 0)
+    monkeypatch.setattr(server, "serve", lambda settings: seen.append(settings) or 0)
     (tmp_path / "c.yaml").write_text("port: 9000\nlog_level: debug\nhost: ::1\ninsecure: true\n")
     options = ["--port", "0", "--agents", "a", "--agents", "b", "--db", "memory"]
     result = call("serve", "--config", tmp_path / "c.yaml", *options)

@@ -1,0 +1,83 @@
+"""A client that does not give up: it repeats what was not answered, with the same Idempotency-Key."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Any
+
+import httpx
+
+from coordinator.core.extension import URI
+
+AGAIN_S = 0.05
+NOT_CANCELABLE = -32002
+OVER = frozenset(f"TASK_STATE_{state}" for state in ("COMPLETED", "FAILED", "CANCELED", "REJECTED"))
+
+
+class Refused(Exception):
+    """The coordinator has answered with an error; the arguments are its code and message."""
+
+
+class Client:
+    """Speaks A2A over JSON-RPC, by hand."""
+
+    def __init__(self, url: str, http: httpx.AsyncClient) -> None:
+        self._url = url
+        self._http = http
+        self.repeated = 0  #: requests that had to be sent again
+
+    async def send(self, plan: str, **configuration: Any) -> dict[str, Any]:
+        """Send a message for *plan* until it is answered, and return the task."""
+        params = {"message": message_for(plan), "configuration": {"returnImmediately": True, **configuration}}
+        result = await self._patiently("SendMessage", params, key=str(uuid.uuid4()))
+        task: dict[str, Any] = result["task"]
+        return task
+
+    async def task(self, task_id: str) -> dict[str, Any]:
+        """Read the task."""
+        return await self._patiently("GetTask", {"id": task_id})
+
+    async def over(self, task_id: str) -> dict[str, Any]:
+        """Return the task once it is terminal."""
+        while True:
+            task = await self.task(task_id)
+            if task["status"]["state"] in OVER:
+                return task
+            await asyncio.sleep(AGAIN_S)
+
+    async def cancel(self, task_id: str) -> None:
+        """Cancel the task; a repeated cancel may find it canceled already."""
+        try:
+            await self._patiently("CancelTask", {"id": task_id})
+        except Refused as refused:
+            if refused.args[0] != NOT_CANCELABLE:
+                raise
+
+    async def _patiently(self, method: str, params: dict[str, Any], key: str = "") -> dict[str, Any]:
+        while True:
+            try:
+                return await self.call(method, params, key)
+            except httpx.TransportError:
+                self.repeated += 1
+                await asyncio.sleep(AGAIN_S)
+
+    async def call(self, method: str, params: dict[str, Any], key: str = "") -> dict[str, Any]:
+        """Send one request. Raises `Refused`, or what httpx raises when nobody answers."""
+        headers = {"A2A-Version": "1.0"} | ({"Idempotency-Key": key} if key else {})
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        answer = (await self._http.post(self._url, json=body, headers=headers)).json()
+        if "error" in answer:
+            raise Refused(answer["error"]["code"], answer["error"]["message"])
+        result: dict[str, Any] = answer["result"]
+        return result
+
+
+def message_for(plan: str) -> dict[str, Any]:
+    """Return a message that names its plan."""
+    return {
+        "messageId": str(uuid.uuid4()),
+        "role": "ROLE_USER",
+        "parts": [{"text": f"please: {plan}"}],
+        "metadata": {URI: {"plan": plan}},
+    }
