@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -25,6 +26,7 @@ from coordinator.journal.outage import append, outlast
 from coordinator.outbound import AgentCalls, Allowance, Fact
 
 MOST_IDLE_CLAIMS = 5
+NO_PROGRESS = (ev.TurnStarted, ev.AttemptStarted, ev.Progressed)
 PARK_S = 30.0
 PARK_ASKING_S = 2.0
 RECHECK_S = 5.0
@@ -80,6 +82,7 @@ class Engine:
     journal: Journal
     calls: AgentCalls
     name: str  #: who claims, as the head row shows it
+    proven_s: float = 60.0  #: a turn that has lived so long is not what ends the process
     live: dict[str, Mailbox] = field(default_factory=dict)
     is_released: bool = False
 
@@ -95,7 +98,7 @@ class Engine:
         if self.is_released:
             mailbox.release()
         try:
-            turn = _Turn(self.journal, coordination, claim, mailbox, clock)
+            turn = _Turn(self.journal, coordination, claim, mailbox, clock, proven_at=clock() + self.proven_s)
             allowance = Allowance(self.calls.bounds.results, sum(b.size for b in coordination.branches()))
             with ExitStack() as afterwards:
                 async with asyncio.TaskGroup() as group:
@@ -136,6 +139,7 @@ class _Turn:
     claim: Claim
     mailbox: Mailbox
     now: Callable[[], float]
+    proven_at: float  #: when claims without progress are forgiven
     looked_at: float = 0.0
 
     async def drive(self, dispatch: Dispatch, first: ev.Event) -> None:
@@ -166,7 +170,7 @@ class _Turn:
         """Return the next facts and inbox items, at least one of either; a timer that went off is a fact."""
         while True:
             wake_at = self.coordination.wake_at()
-            patience = RECHECK_S if wake_at is None else min(RECHECK_S, max(0.0, wake_at - self.now()))
+            patience = min(RECHECK_S, max(0.0, min(wake_at or math.inf, self.proven_at) - self.now()))
             facts, is_nudged = await self.mailbox.take(patience)
             at = self.now()
             if wake_at is not None and wake_at <= at:
@@ -175,7 +179,7 @@ class _Turn:
             if is_nudged or at - self.looked_at >= RECHECK_S:
                 self.looked_at = at
                 items = await self._inbox()
-            if facts or items or self.mailbox.is_released:
+            if facts or items or self.mailbox.is_released or at >= self.proven_at:
                 return facts, items
 
     async def _inbox(self) -> Sequence[InboxItem]:
@@ -213,14 +217,22 @@ class _Turn:
             status_at=coordination.state_at,
             wake_at=wake_at,
             final=final,
-            # A turn that is stopped in good order has not failed to make any.
-            is_progress=self.mailbox.is_released
-            or not all(isinstance(event, ev.TurnStarted | ev.AttemptStarted) for event in events),
+            is_progress=self._is_progress(events),
         )
 
     def _patience(self) -> float:
         """Return how long a turn stays for a timer; one that waits for answers is parked at once."""
         return PARK_ASKING_S if self.coordination.is_waiting else PARK_S
+
+    def _is_progress(self, events: Sequence[ev.Event]) -> bool:
+        """Whether to forget earlier claims: something was reached, or this turn did not end the process.
+
+        What a specialist says about its work is told anew after every restart, so it does not count.
+        """
+        is_proven = self.mailbox.is_released or self.now() >= self.proven_at
+        if is_proven:
+            self.proven_at = math.inf
+        return is_proven or not all(isinstance(event, NO_PROGRESS) for event in events)
 
 
 async def database_clock(journal: Journal) -> Callable[[], float]:

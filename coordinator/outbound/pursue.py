@@ -116,6 +116,7 @@ async def pursue(
     try:
         attempt.place = await _place(calls.places, command)
         if isinstance(command, Follow):
+            attempt.remote = command.remote  # journaled already: told again, it would look like progress
             pursuit.attach(command.remote)
         elif command.remote is not None:
             if not await pursuit.deliver(command, await load(command), command.remote, in_doubt=in_doubt):
