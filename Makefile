@@ -35,7 +35,10 @@ serve: .venv/ready ## The same network, until Ctrl-C
 bench: .venv/ready ## The benchmarks; the figures of the README come from here
 	$(BIN)/python -m tests.benchmarks
 
+chaos: .venv/ready ## Kill the coordinator 200 times and more, at every write and every send, and look what is lost
+	$(BIN)/python -m tests.chaos --rounds 200 --at-least 5
+
 clean: ## Remove .venv and caches
 	rm -rf .venv .venv-a2a-0.3 .venv-a2a-0.3.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist
 
-.PHONY: help setup check test demo serve bench clean
+.PHONY: help setup check test demo serve bench chaos clean
