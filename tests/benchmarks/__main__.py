@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from coordinator.server import uvloop_runner
-from tests.benchmarks import fanout, idle, journal, merge, open_branches, quality, stragglers, wide
+from tests.benchmarks import fanout, idle, journal, merge, open_branches, quality, restart, stragglers, wide
 from tests.benchmarks.report import Figure, as_json, as_table
 
 BENCHMARKS = {
@@ -22,6 +22,7 @@ BENCHMARKS = {
     "stragglers": stragglers.run,
     "wide": wide.run,
     "open": open_branches.run,
+    "restart": restart.run,
 }
 
 
