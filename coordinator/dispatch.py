@@ -18,8 +18,9 @@ from coordinator.core.events import (
     ExpansionFailed,
     MergeFailed,
     StageExpanded,
+    TaskOpened,
 )
-from coordinator.core.model import PartRef, Payload, Stage, SubTask
+from coordinator.core.model import PartRef, Payload, RemoteTask, Stage, SubTask
 from coordinator.errors import RequestRefused
 from coordinator.journal import Journal
 from coordinator.journal.outage import outlast
@@ -150,7 +151,11 @@ class Dispatch:
             remote = running.attempt.remote or remote
             if not running.attempt.was_sent and not running.attempt.is_in_doubt and remote is None:
                 return "not_sent", ""
-        return await cancel_remote(self.calls, command, remote)
+
+        def found(task: RemoteTask) -> None:
+            self.emit(Fact(TaskOpened(at=self.now(), branch=command.branch, attempt=command.attempt, remote=task)))
+
+        return await cancel_remote(self.calls, command, remote, found)
 
     async def _expand(self, command: Expand) -> None:
         bodies = await self._bodies({ref.digest for _, refs in command.drawn for ref in refs})

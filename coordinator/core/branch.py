@@ -53,6 +53,7 @@ class Attempt:
     has_started: bool = False
     is_open: bool = True  #: a specialist may be working on it for us
     remote: RemoteTask | None = None
+    is_taken_up: bool = False  #: followed once more, since its cancel found it finished
     cancel: CancelResult | str = ""  #: "requested", then what became of it
     message_id: str = ""
     messages: int = 0  #: how many followed the first one

@@ -108,6 +108,16 @@ class Branching:
             case None:
                 self._give_up(run, branch, Trigger.GIVE_UP, event.at)
 
+    def take_up(self, run: StageRun, branch: Branch, attempt: Attempt) -> bool:
+        """Follow a failed attempt again whose cancel came too late, once: else its work would be done twice."""
+        if branch.state is not BranchState.RETRYING or attempt.remote is None or attempt.is_taken_up:
+            return False
+        attempt.is_open = attempt.is_taken_up = True
+        branch.retry_at = None
+        run.move(branch, Trigger.OPEN)
+        self._issue(branch.follow(attempt, attempt.remote))
+        return True
+
     # -- questions --------------------------------------------------------------------------------
 
     def asked(

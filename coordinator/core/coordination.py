@@ -326,6 +326,8 @@ class Coordination:
         if attempt is None or not self._close(f"cancel:{event.branch}:{event.attempt}"):
             return
         attempt.cancel = event.result
+        if event.result == "finished" and self._branching.take_up(run, branch, attempt):
+            return
         if branch.retry_at is not None:
             run.set_timer(branch.retry_at, branch)
 

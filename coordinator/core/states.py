@@ -82,6 +82,7 @@ BRANCH: Mapping[tuple[BranchState, Trigger], BranchState] = {
     (_B.WORKING, _T.TIME_OUT): _B.TIMED_OUT,
     (_B.WORKING, _T.CANCEL): _B.CANCELED,
     (_B.RETRYING, _T.SEND): _B.SENDING,
+    (_B.RETRYING, _T.OPEN): _B.WORKING,
     (_B.RETRYING, _T.TIME_OUT): _B.TIMED_OUT,
     (_B.RETRYING, _T.CANCEL): _B.CANCELED,
     (_B.QUEUED, _T.ASK): _B.ASKING,

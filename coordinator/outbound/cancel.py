@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from coordinator.core.commands import Cancel
 from coordinator.core.events import CancelResult
@@ -12,15 +13,23 @@ from coordinator.outbound.failures import CallFailed
 from coordinator.wire import state_in
 
 
-async def cancel_remote(calls: AgentCalls, command: Cancel, remote: RemoteTask | None) -> tuple[CancelResult, str]:
+async def cancel_remote(
+    calls: AgentCalls,
+    command: Cancel,
+    remote: RemoteTask | None,
+    found: Callable[[RemoteTask], None] = lambda _: None,
+) -> tuple[CancelResult, str]:
     """Cancel *remote*, or the task *command* turns out to have created, within the patience for cancels.
 
+    Such a task is told to *found*, so that its result can be read should the cancel come too late.
     Returns what became of it, with the agent's words. Raises nothing: a specialist that does not
     answer is a result, too.
     """
     try:
         async with asyncio.timeout(calls.patience.cancel_s):
-            known = remote or command.remote or await _look_up(calls, command)
+            known = remote or command.remote
+            if known is None and (known := await _look_up(calls, command)) is not None:
+                found(known)
             if known is None:
                 return "not_found", "it lists no task for this message"
             return await _cancel(calls, command, known)
