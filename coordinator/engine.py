@@ -11,7 +11,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -20,6 +20,7 @@ from coordinator.core.commands import Command
 from coordinator.core.coordination import Coordination
 from coordinator.core.view import view_of
 from coordinator.dispatch import Dispatch
+from coordinator.errors import IllegalTransition, JournalTooNew
 from coordinator.journal import HIDDEN, Claim, HeadChange, InboxItem, Journal, Status
 from coordinator.journal.codec import decode, decode_all, encode, encode_view
 from coordinator.journal.outage import append, outlast
@@ -92,8 +93,7 @@ class Engine:
         if claim is None:
             return
         clock = await outlast(partial(database_clock, self.journal))
-        # Replay only after the claim has committed: nobody else can append behind what is read now.
-        coordination = Coordination.replay(decode_all(await outlast(partial(self.journal.read, task_id))))
+        coordination, first = await self._taken_up(claim, clock)
         mailbox = self.live[task_id] = Mailbox()
         if self.is_released:
             mailbox.release()
@@ -104,7 +104,7 @@ class Engine:
                 async with asyncio.TaskGroup() as group:
                     dispatch = Dispatch(group, self.calls, self.journal, mailbox.put, clock, allowance)
                     afterwards.callback(dispatch.let_go)
-                    await turn.drive(dispatch, await self._first_fact(claim, clock()))
+                    await turn.drive(dispatch, first)
         except* _Released:
             log.info("left for the next start", extra={"task": task_id})
         finally:
@@ -123,13 +123,31 @@ class Engine:
             mailbox.nudge()
         return mailbox is not None
 
-    async def _first_fact(self, claim: Claim, at: float) -> ev.Event:
-        """Return the fact a turn starts with: a coordination that kills its drivers is given up."""
+    async def _taken_up(self, claim: Claim, clock: Callable[[], float]) -> tuple[Coordination, ev.Event]:
+        """Return the coordination and the fact its turn starts with: what kills its drivers is given up."""
+        # Read only after the claim has committed: nobody else can append behind what is read now.
         head = await outlast(partial(self.journal.head, claim.task_id))
-        if head is not None and head.idle_claims > MOST_IDLE_CLAIMS:
-            reason = f"given up after {head.idle_claims - 1} attempts to go on without any progress"
-            return ev.CoordinationFailed(at=at, reason=reason)
-        return ev.TurnStarted(at=at, epoch=claim.epoch)
+        entries = await outlast(partial(self.journal.read, claim.task_id))
+        assert head is not None  # noqa: S101 - it was claimed a moment ago
+        try:
+            events = decode_all(entries)
+        except JournalTooNew:
+            # A newer program wrote it, and will go on with it: these claims are not held against it.
+            await self.journal.append(claim, [], HeadChange(head.state, Status.DUE, head.status_at, head.wake_at))
+            raise
+        if head.idle_claims <= MOST_IDLE_CLAIMS:
+            return Coordination.replay(events), ev.TurnStarted(at=clock(), epoch=claim.epoch)
+        reason = f"given up after {head.idle_claims - 1} attempts to go on without any progress"
+        return _as_far_as_it_goes(events), ev.CoordinationFailed(at=clock(), reason=reason)
+
+
+def _as_far_as_it_goes(events: Sequence[ev.Event]) -> Coordination:
+    """Replay what is to be given up; what cannot be replayed may be the reason for it."""
+    coordination = Coordination.replay(events[:1])
+    with suppress(IllegalTransition, LookupError):
+        for event in events[1:]:
+            coordination.receive(event)
+    return coordination
 
 
 @dataclass(slots=True)

@@ -1,0 +1,162 @@
+"""Turns in this process, on a journal whose clock the test holds: timers, claims that count, journals that mislead."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from coordinator import testing
+from coordinator.core.events import Merged, StageExpanded
+from coordinator.core.model import AgentRef, Need, Payload, Retry, SubTask
+from coordinator.drivers.local import LocalDriver
+from coordinator.engine import Engine
+from coordinator.journal import HeadChange, MemoryJournal, NewTask, Record, Scope, Status
+from coordinator.journal.codec import encode
+from coordinator.outbound import AgentCalls, Patience, shared_http_client
+from coordinator.testing import Behaviour, Specialist
+from coordinator.wire import content_out, parts_in
+from tests.core.building import accepted, planned
+from tests.planning.making import text
+
+TASK = "task"
+BUSY = (Behaviour(http_error=503, retry_after=600), Behaviour())
+PATIENT = Retry(attempts=2, backoff_min_s=1, backoff_max_s=2)
+
+
+@dataclass
+class Clock:
+    """The time, as the database has it."""
+
+    now: float = 1_000_000.0
+
+    def __call__(self):
+        return self.now
+
+
+@dataclass
+class Rig:
+    """One coordination with one specialist."""
+
+    journal: MemoryJournal
+    engine: Engine
+    clock: Clock
+    fleet: testing.Fleet
+    driver: LocalDriver = field(init=False)
+
+    def __post_init__(self):
+        self.driver = LocalDriver(self.engine, self.journal, sweep_s=0.01)
+
+    @property
+    async def head(self):
+        return await self.journal.head(TASK)
+
+    async def until(self, status):
+        async with self.journal.subscribe(TASK) as hints, asyncio.timeout(10):
+            while (await self.head).status is not status:
+                await hints.wait(1.0)
+
+    async def types(self):
+        return [entry.record.type for entry in await self.journal.read(TASK)]
+
+    async def write(self, *records):
+        """Append what some earlier process may have written."""
+        claim = await self.journal.claim(TASK, "earlier")
+        await self.journal.append(claim, records, HeadChange("submitted", Status.DUE, self.clock.now))
+
+    @asynccontextmanager
+    async def driving(self):
+        async with asyncio.TaskGroup() as group:
+            driving = group.create_task(self.driver.run())
+            try:
+                yield
+            finally:
+                driving.cancel()
+
+
+@asynccontextmanager
+async def rig(script, **engine):
+    async with testing.fleet([Specialist("it", script)]) as fleet, shared_http_client(5.0) as http:
+        clock = Clock()
+        journal = MemoryJournal(now=clock)
+        refs, payloads = parts_in([content_out(text("hello"))])
+        agent = AgentRef("it", fleet["it"].url, streaming=True)
+        stage = planned(SubTask("it", agent, parts=refs), retry=PATIENT, need=Need("all"))
+        fact = accepted(stage)
+        new = NewTask(TASK, fact.context_id, Scope(""), "plan", "submitted", clock.now)
+        await journal.accept(new, encode(fact), payloads=[*payloads, *_message(fact)])
+        yield Rig(journal, Engine(journal, AgentCalls(http, Patience()), "here", **engine), clock, fleet)
+
+
+def _message(fact):
+    return [Payload(ref.digest, b"") for ref in fact.message.parts]
+
+
+async def test_a_parked_coordination_is_woken_when_its_time_has_come():
+    async with rig(BUSY) as it, it.driving():
+        await it.until(Status.IDLE)
+        assert it.fleet["it"].counts.sends == 1
+        it.clock.now += 599
+        assert await it.journal.due(it.clock.now) == ()
+        it.clock.now += 2
+        await it.until(Status.CLOSED)
+        assert (await it.head).state == "TASK_STATE_COMPLETED"
+        assert it.fleet["it"].counts.sends == 2
+
+
+async def test_a_turn_that_has_lived_long_enough_is_not_what_ends_the_process():
+    async with rig(Behaviour(never_ends=True), proven_s=0.1) as it:
+        for _ in range(3):
+            await it.journal.claim(TASK, "one that died")
+        async with it.driving():
+            await it.fleet.until(lambda: it.fleet["it"].counts.tasks)
+            async with it.journal.subscribe(TASK) as hints, asyncio.timeout(10):
+                while (await it.head).idle_claims:
+                    await hints.wait(1.0)
+
+
+async def test_what_a_specialist_says_again_after_a_restart_is_no_progress():
+    async with rig(Behaviour(never_ends=True)) as it:
+        for _ in range(2):
+            async with it.driving():
+                seen = len(await it.types())
+                async with it.journal.subscribe(TASK) as hints, asyncio.timeout(10):
+                    while "Progressed" not in (await it.types())[seen:]:
+                        await hints.wait(1.0)
+        assert (await it.head).idle_claims == 1
+        assert (await it.types()).count("TaskOpened") == 1
+
+
+async def test_a_journal_that_cannot_be_replayed_fails_the_task_after_five_claims():
+    wrong = encode(StageExpanded(at=1.0, stage="nowhere", sub_tasks=()))
+    lost = encode(Merged(at=1.0, stage="nowhere", artifacts=()))
+    async with rig(Behaviour()) as it:
+        await it.write(wrong, lost)
+        async with it.driving():
+            await it.until(Status.CLOSED)
+        head = await it.head
+        assert (head.state, head.epoch) == ("TASK_STATE_FAILED", 7)
+        assert b"given up after 5 attempts" in await it.journal.final(TASK)
+
+
+async def test_a_journal_of_a_newer_program_is_left_alone_for_as_long_as_it_takes():
+    async with rig(Behaviour()) as it:
+        await it.write(Record("FromTheFuture", 1, "{}"))
+        async with it.driving(), it.journal.subscribe(TASK) as hints, asyncio.timeout(10):
+            while (await it.head).epoch < 10:
+                await hints.wait(1.0)
+        head = await it.head
+        assert (head.state, head.status) == ("submitted", Status.DUE)
+        assert head.idle_claims <= 1
+        assert it.fleet["it"].counts.sends == 0
+
+
+@pytest.mark.parametrize("script", [Behaviour(never_ends=True)])
+async def test_a_released_turn_leaves_its_task_where_it_is(script):
+    async with rig(script) as it, it.driving():
+        await it.fleet.until(lambda: it.fleet["it"].counts.tasks)
+        await it.driver.release()
+        assert it.engine.live == {}
+        head = await it.head
+        assert (head.status, head.idle_claims) == (Status.DUE, 0)
+        assert (it.fleet["it"].counts.cancels, it.fleet["it"].counts.open) == (0, 1)
