@@ -11,6 +11,7 @@ from typing import Any
 
 from coordinator.core.branch import Branch, message_id_of
 from coordinator.core.coordination import Coordination
+from coordinator.core.model import TaskState
 from coordinator.core.scheduling import Phase
 from coordinator.core.states import BranchState
 from coordinator.journal import Entry, Record
@@ -70,7 +71,7 @@ def _phase(coordination: Coordination) -> str:
     if coordination.state.is_terminal:
         return "canceling stragglers"
     states = {branch.state for branch in coordination.branches()}
-    if not states and coordination.state == "submitted":
+    if coordination.state is TaskState.SUBMITTED:
         return "accepted"
     if any(run.phase in {Phase.MERGING, Phase.EXPANDING} for run in coordination.stages.values()):
         return "merging"
