@@ -27,7 +27,7 @@ from coordinator.journal.outage import append, outlast
 from coordinator.outbound import AgentCalls, Allowance, Fact
 
 MOST_IDLE_CLAIMS = 5
-NO_PROGRESS = (ev.TurnStarted, ev.AttemptStarted, ev.Progressed)
+NO_PROGRESS = (ev.TurnStarted, ev.AttemptStarted, ev.Progressed, ev.Looked)
 PARK_S = 30.0
 PARK_ASKING_S = 2.0
 RECHECK_S = 5.0
@@ -235,7 +235,7 @@ class _Turn:
             status_at=coordination.state_at,
             wake_at=wake_at,
             final=final,
-            is_progress=self._is_progress(events),
+            is_progress=status is not Status.DUE or self._is_progress(events),
         )
 
     def _patience(self) -> float:
@@ -245,7 +245,8 @@ class _Turn:
     def _is_progress(self, events: Sequence[ev.Event]) -> bool:
         """Whether to forget earlier claims: something was reached, or this turn did not end the process.
 
-        What a specialist says about its work is told anew after every restart, so it does not count.
+        What a specialist says about its work is told anew after every restart, so it does not count. A turn that
+        parks has ended in good order, too.
         """
         is_proven = self.mailbox.is_released or self.now() >= self.proven_at
         if is_proven:

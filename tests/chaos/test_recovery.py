@@ -117,12 +117,13 @@ async def test_what_ends_the_process_every_time_fails_after_five_claims_and_is_c
 async def test_a_cancel_that_ends_the_process_every_time_is_given_up_behind_the_answer(tmp_path):
     plan = {"all": stage("stuck", "quick", barrier={"release": "first"})}
     async with at_home(tmp_path, [Specialist("quick"), STUCK], {"plan": plan}) as home:
-        async with asyncio.TaskGroup() as group:
+        life = await home.start(fault="append:CancelSettled/before")
+        await home.fleet.hold("stuck", "cancel")
+        task = await home.client.over((await home.client.send("plan"))["id"])
+        assert task["status"]["state"] == "TASK_STATE_COMPLETED"
+        await home.fleet.release("stuck", "cancel")
+        while not await home.survives(life):
+            await killed(life)
             life = await home.start(fault="append:CancelSettled/before")
-            sending = group.create_task(home.client.send("plan"))
-            while not await home.survives(life):
-                await killed(life)
-                life = await home.start(fault="append:CancelSettled/before")
-        assert (await home.client.over(sending.result()["id"]))["status"]["state"] == "TASK_STATE_COMPLETED"
         status, coordination = home.journaled()
         assert (status, coordination.state) == ("closed", TaskState.COMPLETED)

@@ -104,6 +104,19 @@ async def test_a_parked_coordination_is_woken_when_its_time_has_come():
         assert it.fleet["it"].counts.sends == 2
 
 
+async def test_a_parked_coordination_may_be_woken_for_nothing_any_number_of_times():
+    async with rig(BUSY) as it, it.driving():
+        await it.until(Status.IDLE)
+        for turns in range(1, 9):
+            async with it.journal.subscribe(TASK) as hints, asyncio.timeout(10):
+                while (await it.head).epoch < turns or it.driver.load().running:
+                    await hints.wait(0.01)
+            it.driver.wake(TASK)
+        await it.driver.release()
+        head = await it.head
+        assert (head.status, head.idle_claims) == (Status.IDLE, 0)
+
+
 async def test_a_turn_that_has_lived_long_enough_is_not_what_ends_the_process():
     async with rig(Behaviour(never_ends=True), proven_s=0.1) as it:
         for _ in range(3):
