@@ -1,6 +1,6 @@
 """Kill the coordinator again and again: `python -m tests.chaos --rounds 200 --seed 1 [--at-least 5] [--json]`.
 
-Every round has nine coordinations of different plans under way, and one to three processes that die: at a
+Every round has ten coordinations of different plans under way, and one to three processes that die: at a
 fault point, the one that was hit least so far, or at any moment. Then everything has to be as if nothing
 had happened. Rounds go on, up to twice as many, until every point was hit often enough.
 """

@@ -46,6 +46,17 @@ class Client:
                 return task
             await asyncio.sleep(AGAIN_S)
 
+    async def answer(self, task_id: str, words: str) -> None:
+        """Wait until the task asks something, and answer it."""
+        while True:
+            task = await self.task(task_id)
+            if task["status"]["state"] == "TASK_STATE_INPUT_REQUIRED":
+                break
+            await asyncio.sleep(AGAIN_S)
+        own = {"messageId": str(uuid.uuid4()), "role": "ROLE_USER", "taskId": task_id, "parts": [{"text": words}]}
+        params = {"message": own, "configuration": {"returnImmediately": True}}
+        await self._patiently("SendMessage", params, key=str(uuid.uuid4()))
+
     async def cancel(self, task_id: str) -> None:
         """Cancel the task; a repeated cancel may find it canceled already."""
         try:

@@ -27,7 +27,8 @@ ARMED_S = 6.0
 SETTLED_S = 60.0
 
 USUAL: Mapping[str, int] = {
-    "accept": 9, "claim": 9, "send": 20, "append:TurnStarted": 9, "append:AttemptStarted": 8, "append:TaskOpened": 8,
+    "accept": 10, "claim": 10, "put": 2, "send": 20,
+    "append:TurnStarted": 9, "append:AttemptStarted": 8, "append:TaskOpened": 8,
     "append:AttemptSucceeded": 8, "append:CancelSettled": 6, "cancel": 6, "append:Merged": 6, "list": 4, "get": 4,
     "subscribe": 4, "append:Progressed": 4, "append:TimePassed": 2, "append:AttemptFailed": 2,
 }  # fmt: skip
@@ -136,6 +137,8 @@ async def _asked(client: Client, plan: str) -> Json:
     if plan == "canceled":
         await asyncio.sleep(0.2)
         await client.cancel(task["id"])
+    if plan == "asked":
+        await client.answer(task["id"], "the red one")
     return await client.over(task["id"])
 
 

@@ -73,6 +73,8 @@ def _phase(coordination: Coordination) -> str:
     states = {branch.state for branch in coordination.branches()}
     if coordination.state is TaskState.SUBMITTED:
         return "accepted"
+    if coordination.state.is_interrupted:
+        return "asking"
     if any(run.phase in {Phase.MERGING, Phase.EXPANDING} for run in coordination.stages.values()):
         return "merging"
     return next((words for state, words in PHASES.items() if state in states), "between stages")
@@ -129,4 +131,9 @@ def doubled_unlisted(counts: Json) -> int:
 def _recorded(branch: Branch) -> tuple[set[str], str]:
     """Return the messageIds of the attempts of a branch, and that of the one that won."""
     ids = [message_id_of(branch.task_id, branch.key, attempt.number) for attempt in branch.attempts]
-    return set(ids), ids[branch.winner.number - 1] if branch.winner else ""
+    answers = {
+        message_id_of(branch.task_id, branch.key, attempt.number, number)
+        for attempt in branch.attempts
+        for number in range(1, attempt.messages + 1)
+    }
+    return {*ids, *answers}, ids[branch.winner.number - 1] if branch.winner else ""

@@ -35,6 +35,7 @@ SPECIALISTS = (
     Specialist("fast", _busy("first", 0.2)),
     Specialist("faster", _busy("second", 0.1)),
     Specialist("lister", Behaviour(artifacts=(answers.text("one\ntwo\nthree"),), work_s=0.1)),
+    Specialist("asker", (Behaviour(end="input_required", end_text="which one?", work_s=0.1), _busy("that one", 0.1))),
     Specialist("writer", _busy("written", 0.2)),
     *(Specialist(f"stuck-{letter}", STUCK) for letter in "abcdefgh"),
 )
@@ -75,6 +76,7 @@ PLANS: Mapping[str, dict[str, Any]] = {
             "merge": "concat",
         },
     },
+    "asked": {"all": _stage(["asker", "steady-b"])},
     "canceled": {"all": _stage(["stuck-f", "stuck-g", "stuck-h"])},
 }
 
