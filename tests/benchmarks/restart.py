@@ -95,6 +95,11 @@ async def _configured(folder: Path, fleet: RemoteFleet) -> Path:
         "plans": [str(folder / "plan.yaml")],
         "default_plan": "one",
         "log_format": "json",
+        # Nobody waits for room, and nobody is spared: the hardest case.
+        "max_coordinations": 10_000,
+        "max_branches": 10_000,
+        "agent_concurrency": 10_000,
+        "circuit_failures": 10_000,
         "log_level": "info",
     }
     config = folder / "coordinator.yaml"
