@@ -1,9 +1,8 @@
 """The main job with the real reviewers, every one of them a process of its own."""
 
+import asyncio
 import json
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import a2a
@@ -11,6 +10,8 @@ import pytest
 import yaml
 
 from coordinator.config import PLANS
+from coordinator.core.extension import PROGRESS
+from tests.protocol.clients import calling, metadata_of
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
@@ -122,25 +123,24 @@ def test_an_installed_package_is_reviewed_and_again_with_the_same_bytes(network)
     assert without_ids(first) == without_ids(second)
 
 
+async def until_working(url, task_id, agent):
+    """Return as soon as the task's progress says that *agent* has begun."""
+    async with calling(url, "JSONRPC") as caller:
+        async for event in caller.subscribe(task_id):
+            branches = metadata_of(event.status_update).get(PROGRESS, {}).get("branches", ())
+            if any((branch["agent"], branch["state"]) == (agent, "working") for branch in branches):
+                return
+
+
 def test_a_coordinator_killed_in_the_middle_goes_on_and_nobody_gets_the_work_twice(network):
     for name in ("lint", "types"):
         network.specialist(name)
     network.coordinator()
     # The type checker takes seconds for a whole package: the kill comes while it works.
-    detached = network.run("review", str(Path(a2a.__file__).parent / "client"), "--detach", "--json")
+    detached = network.run("review", str(Path(a2a.__file__).parent), "--detach", "--json")
     task_id = json.loads(detached.stdout)["taskId"]
-    watching = subprocess.Popen(
-        [sys.executable, "-m", "coordinator.cli", "--server", network.url, "watch", task_id],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    for line in watching.stderr:
-        if "types: working" in line:
-            break
+    asyncio.run(until_working(network.url, task_id, "types"))
     network.kill("coordinator")
-    watching.kill()
-    watching.communicate()
     network.coordinator()
     done = network.run("watch", task_id, "--json")
     answer = json.loads(done.stdout)

@@ -11,7 +11,7 @@ from coordinator.core.events import AttemptFailed, CancelSettled
 from coordinator.core.model import Failure, FailureKind
 from coordinator.dispatch import Dispatch
 from coordinator.journal import MemoryJournal, system_time
-from coordinator.outbound import Caps, Places
+from coordinator.outbound import Allowance, Caps, Places
 from coordinator.testing import Behaviour
 from coordinator.wire import parts_in
 from tests.outbound.pursuing import rig
@@ -35,7 +35,12 @@ async def after_a_crash(**caps):
         lost.cancel()
         one.calls.places = Places(Caps(**caps))
         one.facts = []
-        yield one, Dispatch(group, one.calls, MemoryJournal(), one.facts.append, system_time)
+        yield (
+            one,
+            Dispatch(
+                group, one.calls, MemoryJournal(), one.facts.append, system_time, Allowance(one.calls.bounds.results)
+            ),
+        )
 
 
 def cancel_of(send):
@@ -79,9 +84,11 @@ async def test_one_that_a_circuit_refuses_leaves_a_task_to_be_canceled():
 async def test_an_attempt_that_fails_while_its_task_may_go_on_keeps_its_place_until_that_is_canceled():
     facts = []
     async with rig(Behaviour(oversized=100_000)) as one:
-        one.calls.patience = replace(one.calls.patience, max_answer_bytes=10_000)
+        one.calls.bounds = replace(one.calls.bounds, artifact=10_000)
         async with asyncio.TaskGroup() as group:
-            dispatch = Dispatch(group, one.calls, Written(), facts.append, system_time)
+            dispatch = Dispatch(
+                group, one.calls, Written(), facts.append, system_time, Allowance(one.calls.bounds.results)
+            )
             dispatch.perform([replace(one.send(), parts=HELLO)])
         (failed,) = [fact.event for fact in facts if isinstance(fact.event, AttemptFailed)]
         assert (failed.failure.kind, failed.is_open, one.calls.places.in_use) == (FailureKind.TOO_LARGE, True, 1)
