@@ -56,6 +56,21 @@ def json_in(value: struct_pb2.Struct | struct_pb2.Value) -> Json:
     return _whole_numbers(json_format.MessageToDict(value))
 
 
+def is_json(value: struct_pb2.Struct | struct_pb2.Value) -> bool:
+    """Whether JSON has a word for every number in *value*: protobuf has NaN and infinity as well."""
+    if isinstance(value, struct_pb2.Struct):
+        return all(map(is_json, value.fields.values()))
+    match value.WhichOneof("kind"):
+        case "number_value":
+            return math.isfinite(value.number_value)
+        case "struct_value":
+            return is_json(value.struct_value)
+        case "list_value":
+            return all(map(is_json, value.list_value.values))
+        case _:
+            return True
+
+
 def struct_out(value: Mapping[str, Json]) -> struct_pb2.Struct:
     """Return *value* as a Struct."""
     struct = struct_pb2.Struct()

@@ -13,7 +13,7 @@ from coordinator.outbound.bounds import AnswerTooLarge
 from coordinator.outbound.calls import AgentCalls
 from coordinator.outbound.failures import CallFailed
 from coordinator.outbound.pursue import FINAL, Attempt, Emit, Fact, Pursuit
-from coordinator.outbound.reading import mark_of
+from coordinator.outbound.reading import AnswerNotJson, mark_of
 from coordinator.wire import state_in
 
 
@@ -62,5 +62,7 @@ async def _conclude_seen(
         pursuit.fail(error.trouble.failure, is_open=True)
     except AnswerTooLarge as error:
         pursuit.fail(Failure(FailureKind.TOO_LARGE, str(error)), is_open=True)
+    except AnswerNotJson as error:
+        pursuit.fail(Failure(FailureKind.MALFORMED, str(error)), is_open=True)
     finally:
         pursuit.end()

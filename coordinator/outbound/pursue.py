@@ -33,7 +33,7 @@ from coordinator.outbound.failures import CallFailed, Trouble
 from coordinator.outbound.inquiries import inquiries_in
 from coordinator.outbound.outgoing import Outgoing
 from coordinator.outbound.places import CircuitOpen, Place, Places
-from coordinator.outbound.reading import Reading
+from coordinator.outbound.reading import AnswerNotJson, Reading
 from coordinator.outbound.relay import Relay, Told
 from coordinator.outbound.schemas import mismatch
 from coordinator.outbound.waiting import Waiting
@@ -135,6 +135,8 @@ async def pursue(
         pursuit.fail(Failure(FailureKind.CIRCUIT_OPEN, str(error), retry_after_s=error.seconds), is_open=in_doubt)
     except AnswerTooLarge as error:
         pursuit.fail(Failure(FailureKind.TOO_LARGE, str(error)), is_open=True)
+    except AnswerNotJson as error:
+        pursuit.fail(Failure(FailureKind.MALFORMED, str(error)), is_open=True)
     finally:
         pursuit.end()
 
@@ -378,7 +380,7 @@ class Pursuit:
         self.take_snapshot(await self._calls.task(self._agent, self._reading.remote, self._credential))
 
     def take_snapshot(self, task: a2a.Task) -> None:
-        """Let *task* replace everything read so far. Raises `CallFailed`, `AnswerTooLarge`."""
+        """Let *task* replace everything read so far. Raises `CallFailed`, or like `Reading.take`."""
         self._checked(self._reading.take_task, task)
         self._is_whole = True
         if self._relay is not None:
@@ -419,7 +421,7 @@ class Pursuit:
     def _checked(self, take: Callable[..., None], given: a2a.StreamResponse | a2a.Task) -> None:
         try:
             take(given)
-        except AnswerTooLarge:
+        except (AnswerTooLarge, AnswerNotJson):
             raise
         except ValueError as error:
             raise CallFailed(Trouble(Failure(FailureKind.MALFORMED, str(error)))) from error

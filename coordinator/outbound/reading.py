@@ -9,18 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from a2a.types import a2a_pb2 as a2a
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Struct, Value
 
 from coordinator.core.extension import RUN
 from coordinator.core.model import Artifact, Failure, FailureKind, Message, Payload, RemoteTask, TaskState
 from coordinator.outbound.bounds import Allowance, AnswerTooLarge, Bounds
-from coordinator.wire import artifact_in, json_in, message_in, state_in
+from coordinator.wire import artifact_in, is_json, json_in, message_in, state_in
 
 Gathered = tuple[tuple[Artifact, ...], tuple[Payload, ...]]
 
 
 LONGEST_ID = 1024
 """Characters of an id a specialist may give: ids are written down again and again."""
+
+
+class AnswerNotJson(ValueError):
+    """The specialist's answer holds a number that is none in JSON: nobody could read it, or pass it on."""
 
 
 class Reading:
@@ -61,11 +65,12 @@ class Reading:
         return self.state is not None and self.state.is_interrupted and self.mark != self.answered
 
     def take(self, response: a2a.StreamResponse) -> None:
-        """Add one stream event. Raises `AnswerTooLarge`, or `ValueError` for another task's event."""
+        """Add one stream event. Raises `AnswerTooLarge`, `AnswerNotJson`, or `ValueError` for another task's event."""
         match response.WhichOneof("payload"):
             case "task":
                 self.take_task(response.task)
             case "message":
+                _check(response.message)
                 self._hold(response.message.ByteSize())
                 self.direct = response.message
             case "status_update":
@@ -134,6 +139,7 @@ class Reading:
             raise ValueError(f"an event of task {task_id} arrived on the stream of task {self.remote.task_id}")
 
     def _take_status(self, status: a2a.TaskStatus) -> None:
+        _check(status.message)
         state = state_in(status.state)
         if state is None or (self.state is not None and self.state.is_terminal):
             return  # an unknown state says nothing; a terminal one is the last word (spec 3.1.1)
@@ -146,6 +152,7 @@ class Reading:
 
     def _take_metadata(self, metadata: Struct) -> None:
         """Note that a coordinator refused to send the task round in a ring."""
+        _check_numbers([metadata], "its metadata")
         record = json_in(metadata).get(RUN) if RUN in metadata else None
         ring = record.get("ring") if isinstance(record, dict) else None
         self._ring = tuple(map(str, ring)) if isinstance(ring, list) else ()
@@ -166,6 +173,7 @@ class Reading:
         self._artifacts[artifact.artifact_id] = artifact
 
     def _grow(self, chunk: a2a.Artifact) -> None:
+        _check(chunk)
         size = chunk.ByteSize()
         whole = self._sizes[chunk.artifact_id] = self._sizes.get(chunk.artifact_id, 0) + size
         self._hold(size)
@@ -179,6 +187,19 @@ class Reading:
     def _hold(self, size: int) -> None:
         self._bytes += size
         self._allowance.change(size)
+
+
+def _check(told: a2a.Artifact | a2a.Message) -> None:
+    """Raise `AnswerNotJson` before anybody reads or passes on what cannot be written."""
+    values = [told.metadata, *(part.metadata for part in told.parts)]
+    data = [part.data for part in told.parts if part.WhichOneof("content") == "data"]
+    name = f"artifact {told.artifact_id}" if isinstance(told, a2a.Artifact) else "its message"
+    _check_numbers([*values, *data], name)
+
+
+def _check_numbers(values: Iterable[Struct | Value], name: str) -> None:
+    if not all(map(is_json, values)):
+        raise AnswerNotJson(f"{name} holds NaN or an infinite number, which JSON does not know")
 
 
 _ENDS = {

@@ -7,7 +7,7 @@ from a2a.types import a2a_pb2 as a2a
 from starlette.applications import Starlette
 
 from coordinator import testing
-from coordinator.core.commands import Cancel, Follow, Send
+from coordinator.core.commands import Cancel, Follow, Look, Send
 from coordinator.core.events import AttemptFailed, AttemptSucceeded, Progressed, TaskOpened
 from coordinator.core.model import AgentRef, RemoteTask
 from coordinator.inbound.webhook import webhook_route
@@ -20,6 +20,7 @@ from coordinator.outbound import (
     Patience,
     Pushes,
     cancel_remote,
+    look,
     pursue,
     shared_http_client,
 )
@@ -86,6 +87,12 @@ class Rig:
         remote = RemoteTask(task_id, "c")
         command = Follow(id="a", branch="s/it", attempt=1, agent=self.ref, remote=remote)
         return await self._pursued(command, in_doubt=True, attempt=None)
+
+    async def looked(self, remote):
+        facts = []
+        command = Look(id="a", branch="s/it", attempt=1, agent=self.ref, remote=remote)
+        await look(self.calls, command, emit=facts.append, now=system_time)
+        return Ends(facts)
 
     async def canceled(self, remote=None):
         command = Cancel(

@@ -179,6 +179,17 @@ async def test_an_answer_larger_than_allowed_is_a_failure_and_the_task_is_left_t
         assert ends.of(AttemptFailed)[0].is_open
 
 
+@WAYS
+async def test_an_answer_that_is_no_json_is_a_failure_however_it_is_come_by(streaming):
+    odd = answers.data({"sure": float("inf")}, name="odd")
+    async with rig(Behaviour(artifacts=(odd,)), streaming=streaming) as it:
+        ends = await it.sent()
+        (remote,) = ends.opened
+        for way in (ends, await it.followed(remote.task_id), await it.looked(remote)):
+            assert way.failure.kind is FailureKind.MALFORMED
+            assert "odd holds NaN or an infinite number" in way.failure.message
+
+
 async def test_an_overloaded_specialist_says_when_to_come_back():
     async with rig(Behaviour(http_error=503, retry_after=7)) as it:
         failure = (await it.sent()).failure

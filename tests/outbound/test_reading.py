@@ -5,7 +5,7 @@ from a2a.types import a2a_pb2 as a2a
 
 from coordinator.core.model import FailureKind, RemoteTask, TaskState
 from coordinator.outbound.bounds import Allowance, AnswerTooLarge, Bounds
-from coordinator.outbound.reading import Reading, text_of
+from coordinator.outbound.reading import AnswerNotJson, Reading, text_of
 from coordinator.wire import part_out
 
 MANY = 10**6
@@ -160,3 +160,53 @@ def test_a_direct_message_is_over_and_a_success():
 def test_the_words_of_a_status_are_one_bounded_line():
     assert text_of([a2a.Part(text="a\nb"), a2a.Part(raw=b"x"), a2a.Part(text="c")]) == "a b c"
     assert len(text_of([a2a.Part(text="x" * 1000)])) == 500
+
+
+def odd(value):
+    """Return a data part that holds *value* somewhere inside, as protobuf allows."""
+    part = a2a.Part()
+    part.data.struct_value.fields["found"].list_value.values.add().struct_value.fields["sure"].number_value = value
+    return part
+
+
+def noted(value):
+    part = a2a.Part(text="x")
+    part.metadata.fields["cost"].number_value = value
+    return part
+
+
+def saying(state, part):
+    update = status(state, "x")
+    update.status_update.status.message.parts.append(part)
+    return update
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("part", [odd, noted])
+def test_a_number_json_does_not_know_is_refused_wherever_it_stands(part, value):
+    artifact = a2a.Artifact(artifact_id="a", parts=[part(value)])
+    told = [
+        a2a.StreamResponse(artifact_update=a2a.TaskArtifactUpdateEvent(task_id="t", context_id="c", artifact=artifact)),
+        a2a.StreamResponse(task=snapshot(a2a.TASK_STATE_COMPLETED, artifact)),
+        a2a.StreamResponse(message=a2a.Message(parts=[part(value)])),
+        saying(a2a.TASK_STATE_INPUT_REQUIRED, part(value)),
+    ]
+    for response in told:
+        with pytest.raises(AnswerNotJson, match="holds NaN or an infinite number"):
+            read(response)
+
+
+def test_a_number_json_does_not_know_is_refused_in_metadata_too():
+    update, artifact = status(a2a.TASK_STATE_WORKING), chunk("a", "x")
+    update.status_update.metadata.fields["x"].number_value = float("inf")
+    artifact.artifact_update.artifact.metadata.fields["x"].number_value = float("inf")
+    for response in (update, artifact):
+        with pytest.raises(AnswerNotJson):
+            read(response)
+
+
+def test_every_other_value_is_read():
+    part = odd(1.5)
+    part.data.struct_value.fields["more"].list_value.values.add().string_value = "NaN"
+    part.data.struct_value.fields["none"].null_value = 0
+    assert read(a2a.StreamResponse(message=a2a.Message(parts=[part]))).direct is not None
