@@ -135,6 +135,6 @@ def check_agents(merge: MergeSpec, agents: tuple[str, ...] | None) -> None:
 def assistants_of(merge: MergeSpec) -> tuple[str, ...]:
     """Return the names of the agents a merge may ask."""
     conflicts = merge.options.get("conflicts")
-    judge = conflicts.get("ask", "") if isinstance(conflicts, Mapping) else ""
-    writer = merge.options.get("agent", "")
-    return tuple(dict.fromkeys(filter(None, (judge, writer))))
+    arbiter = conflicts.get("ask", "") if isinstance(conflicts, Mapping) else ""
+    named = (arbiter, merge.options.get("judge", ""), merge.options.get("agent", ""))
+    return tuple(dict.fromkeys(filter(None, named)))

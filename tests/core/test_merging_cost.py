@@ -31,7 +31,7 @@ def compared(items, rule=EVERYWHERE):
         return fuzz.ratio(one, other)
 
     entries = [READER.entry(SOURCE, item, number) for number, item in enumerate(items)]
-    return pairs, near(grouped(entries), rule, counting)
+    return pairs, near(grouped(entries), rule, counting).groups
 
 
 @pytest.mark.parametrize("count", [500, 1000, 2000])

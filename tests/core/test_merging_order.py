@@ -1,11 +1,13 @@
 """Who reports first makes no difference: the same outcomes give the same bytes, whatever the strategy."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordinator.core.commands import Merge
-from coordinator.core.model import Artifact, MergeSpec
+from coordinator.core.model import AgentRef, Artifact, MergeSpec
 from coordinator.merges import merge
 from coordinator.wire import content_out, parts_in
 from tests.core.answering import FILE, LINK, data, text
@@ -45,9 +47,11 @@ SPECS = [
     MergeSpec("json", {"clash": "list"}),
     MergeSpec("items", {"similarity": 80, "conflicts": "majority"}),
     MergeSpec("items", {"similarity": 80, "weights": {"agreement": 0.3, "confidence": 0.1}}),
+    MergeSpec("items", {"similarity": 95, "judge": "eve", "doubt": 30}),
     MergeSpec("findings"),
     MergeSpec("findings", {"similarity": 80, "conflicts": {"trust": "agent-b"}}),
 ]
+EVE = AgentRef("eve", "https://eve.test")
 
 
 def merged_after(spec, brought, order):
@@ -58,7 +62,7 @@ def merged_after(spec, brought, order):
         bodies |= {payload.digest: payload.body for payload in payloads}
         script.succeeds(name, artifacts=(Artifact("a1", refs, metadata={"usage": {"cost": 0.1 * len(refs)}}),))
     (command,) = script.open(Merge)
-    merged, payloads = merge(command, bodies, T0)
+    merged, payloads = merge(replace(command, assistants=(EVE,)), bodies, T0)
     return merged, payloads
 
 

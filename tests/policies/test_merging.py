@@ -4,7 +4,7 @@ import pytest
 
 from coordinator import testing
 from coordinator.core.extension import PARTIAL, PROGRESS, URI
-from coordinator.testing import Behaviour, Specialist, answers
+from coordinator.testing import Behaviour, Specialist
 from coordinator.wire import json_in
 from tests.escalation.rig import ACTIVE, questions, reply, results, state, words
 from tests.planning.making import text
@@ -66,6 +66,79 @@ async def test_an_agent_that_is_asked_settles_contradictions(tmp_path):
         assert fleet["eve"].counts.sends == 1
 
 
+def naming(name, number, words):
+    found = {"items": [{"id": number, "text": words}]}
+    return Specialist(name, Behaviour(artifacts=({"artifactId": "a", "parts": [{"data": found}]},)))
+
+
+DOUBTFUL = [naming("ada", 1, "the password is in the code"), naming("bob", 2, "a password was in the code")]
+
+
+def same(*numbers):
+    return judge(artifacts=({"artifactId": "same", "parts": [{"data": {"same": list(numbers)}}]},))
+
+
+async def test_an_agent_that_is_asked_joins_what_is_the_same_in_other_words(tmp_path):
+    document = one(strategy="items", similarity=90, judge="eve")
+    async with testing.fleet([*DOUBTFUL, same("1")]) as fleet, coordinating(tmp_path, fleet, document) as it:
+        answer = await it.ask(text("look"))
+        (item,) = answer.parts[0]["items"]
+        assert [source["agent"] for source in item["sources"]] == ["ada", "bob"]
+        words_, pairs = given(fleet, "eve")[0]
+        assert "Answer with a data part" in words_
+        assert [[one["item"]["id"] for one in pair["items"]] for pair in pairs["pairs"]] == [[2, 1]]
+        assert answer.record["merge"]["judged"] == {"pairs": 1, "same": 1, "joined": 1, "undecided": 0}
+        assert answer.outcomes["work.merge/eve"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("eve", "reason"),
+    [
+        (judge(end="failed", end_text="no time"), "eve: its task failed: no time"),
+        (same("7"), "it named pairs it was not asked about, such as 7"),
+    ],
+    ids=["fails", "talks nonsense"],
+)
+async def test_what_the_judge_does_not_decide_stays_apart(tmp_path, eve, reason):
+    document = one(strategy="items", similarity=90, judge="eve")
+    async with testing.fleet([*DOUBTFUL, eve]) as fleet, coordinating(tmp_path, fleet, document) as it:
+        answer = await it.ask(text("look"))
+        assert (answer.state, answer.record["verdict"]) == ("COMPLETED", "complete")
+        assert len(answer.parts[0]["items"]) == 2
+        assert answer.record["merge"]["not_judged"] == reason
+
+
+@pytest.mark.parametrize(
+    "merge",
+    [
+        {"strategy": "synthesize", "agent": "nobody"},
+        {"strategy": "items", "similarity": 90, "judge": "nobody"},
+    ],
+    ids=["writer", "judge"],
+)
+async def test_a_plan_that_asks_whom_nobody_knows_is_refused_before_anything_is_sent(tmp_path, merge):
+    async with testing.fleet(CONTRARY) as fleet, coordinating(tmp_path, fleet, one(**merge)) as it:
+        answer = await it.ask(text("write"))
+        assert "no agent is named nobody" in answer.refusal
+        assert not fleet.counts.sends
+
+
+@pytest.mark.parametrize("streams", [True, False], ids=["stream", "poll"])
+@pytest.mark.parametrize("place", ["data", "metadata"])
+async def test_an_answer_with_a_number_json_does_not_know_fails_its_branch_and_no_other(tmp_path, streams, place):
+    part = {"data": {"items": [{"id": 2}]}} | {place: {"items": [{"id": 2, "sure": float("nan")}]}}
+    odd = Specialist("bob", Behaviour(artifacts=({"artifactId": "odd", "parts": [part]},)), streaming=streams)
+    document = one(strategy="items")
+    document["stages"]["work"]["barrier"] = {"need": 1}
+    async with testing.fleet([saying("ada", "high"), odd]) as fleet, coordinating(tmp_path, fleet, document) as it:
+        answer = await it.ask(text("look"))
+        assert (answer.state, answer.record["verdict"]) == ("COMPLETED", "partial")
+        assert [item["item"]["id"] for item in answer.parts[0]["items"]] == [1]
+        error = answer.branches["work/bob"]["error"]
+        assert error["kind"] == "malformed"
+        assert "artifact odd holds NaN or an infinite number" in error["message"]
+
+
 @pytest.mark.parametrize(("choice", "severity"), [("trust bob", "low"), ("highest_confidence", "high")])
 async def test_the_client_settles_contradictions(tmp_path, choice, severity):
     async with (
@@ -125,12 +198,3 @@ async def test_a_client_that_wants_partials_gets_every_branch_s_result_at_once_a
         marked = [bool(json_in(artifact.metadata).get(PARTIAL)) for artifact in seen]
         assert marked == [True, True, False]
         assert [artifact.artifact_id for artifact in seen] == ["work/ada/answer", "work/bob/answer", "work/merged"]
-
-
-async def test_a_plan_whose_writer_nobody_knows_is_refused_before_anything_is_sent(tmp_path):
-    document = one(strategy="synthesize", agent="nobody")
-    async with testing.fleet(CONTRARY) as fleet, coordinating(tmp_path, fleet, document) as it:
-        answer = await it.ask(text("write"))
-        assert "no agent is named nobody" in answer.refusal
-        assert not fleet.counts.sends
-        assert answers.text("x")

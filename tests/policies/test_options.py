@@ -144,6 +144,11 @@ CONTRADICTION = (
     {"items": [{"id": 1, "severity": "high", "confidence": 50}]},
     {"items": [{"id": 1, "severity": "low", "confidence": 90}]},
 )
+DOUBTFUL = (
+    {"items": [{"id": 1, "text": "a poem about the sea"}]},
+    {"items": [{"id": 2, "text": "a song about the sea"}]},
+)
+JUDGE = Specialist("eve", Behaviour(artifacts=(answers.data({"same": ["1"]}),)))
 ODD_REVIEW = Specialist("ada", Behaviour(artifacts=(answers.data({"schema": "findings/v1", "findings": "none"}),)))
 
 
@@ -169,12 +174,12 @@ def ranked(name: str) -> Callable[[Seen], list[Any]]:
     return lambda seen: [item["item"].get(name) for item in seen.answer.parts[0]["items"]]
 
 
-def by_hand(ada: Document, bob: Document, **options: Any) -> Document:
+def by_hand(ada: Document, bob: Document, *, also: Specialist | None = None, **options: Any) -> Document:
     """Return the plan and the staff of a row about `items`: each agent answers with one document."""
     staff = [
         Specialist(name, Behaviour(artifacts=(answers.data(said),))) for name, said in (("ada", ada), ("bob", bob))
     ]
-    return {"plan": plan(merge={"strategy": "items"} | options), "staff": tuple(staff)}
+    return {"plan": plan(merge={"strategy": "items"} | options), "staff": (*staff, also) if also else tuple(staff)}
 
 
 def listed(*found: Document) -> Document:
@@ -639,6 +644,20 @@ ROWS = [
         seen=items,
         expected=1,
         without=2,
+    ),
+    Row(
+        option="stages.*.merge.judge",
+        **by_hand(*DOUBTFUL, similarity=90, judge="eve", also=JUDGE),
+        seen=items,
+        expected=1,
+        without=2,
+    ),
+    Row(
+        option="stages.*.merge.doubt",
+        **by_hand(*DOUBTFUL, similarity=90, judge="eve", doubt=89, also=JUDGE),
+        seen=items,
+        expected=2,
+        without=1,
     ),
     Row(
         option="stages.*.merge.location",

@@ -24,7 +24,7 @@ from coordinator.core.merging.contribution import (
 from coordinator.core.merging.entries import Entry, Item, Key
 from coordinator.core.merging.fields import one_line
 from coordinator.core.merging.joining import Ranked, Rules, Sorted, Weights, decided, resumed
-from coordinator.core.merging.near import Near
+from coordinator.core.merging.near import DOUBT, Near
 from coordinator.core.merging.report import documents, numbered, reasons, seen_by, summarised, text
 
 SCHEMA = "findings/v1"
@@ -56,6 +56,8 @@ class Findings:
     min_confidence: int = 0  #: items below are dropped and counted; 0 to 100
     min_votes: int = 1  #: items that fewer agents saw are dropped and counted
     similarity: int = 0  #: from 1 to 100: findings in one place whose messages are so similar are the same as well
+    judge: str = ""  #: an agent that decides about pairs which are nearly so similar
+    doubt: int = DOUBT  #: the similarity, below `similarity`, from which on it is asked
     conflicts: Conflicts = "worst"  #: which severity counts where agents contradict each other
     weights: Weights = field(default_factory=dict)  #: rank by a weighed score; empty: severity, votes, confidence
 
@@ -68,7 +70,7 @@ class Findings:
         return decided(self, contributions)
 
     def resume(self, contributions: Sequence[Contribution], answer: Answer) -> Merging:
-        """Return the report with the contradictions settled as the answer says."""
+        """Return the report with doubts or contradictions settled as the answer says."""
         return resumed(self, contributions, answer)
 
     @property
@@ -77,7 +79,14 @@ class Findings:
         return Rules(
             "severity",
             tuple(SEVERITIES),
-            Near(self.similarity, "message", ("range.startLine", "range.endLine"), ("path",)),
+            Near(
+                self.similarity,
+                "message",
+                ("range.startLine", "range.endLine"),
+                ("path",),
+                self.judge,
+                self.doubt,
+            ),
             (),
             self.conflicts,
             self.weights,

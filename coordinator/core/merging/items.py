@@ -22,7 +22,7 @@ from coordinator.core.merging.contribution import (
 from coordinator.core.merging.entries import Entry, Item, Reader, Received
 from coordinator.core.merging.fields import at, check_path, check_paths, label
 from coordinator.core.merging.joining import Ranked, Rules, Sorted, Weights, decided, resumed
-from coordinator.core.merging.near import Near
+from coordinator.core.merging.near import DOUBT, Near
 from coordinator.core.merging.report import documents, numbered, reasons, seen_by, summarised, text
 from coordinator.core.model import Json
 
@@ -41,6 +41,8 @@ class Items:
     similarity: int = 0  #: from 1 to 100: objects whose words are so similar are the same thing as well; 0: never
     location: Sequence[str] = ()  #: first and last line, or one number: similar objects have to overlap there
     block: Sequence[str] = ()  #: fields in which similar objects have to be equal
+    judge: str = ""  #: an agent that decides about pairs which are nearly so similar
+    doubt: int = DOUBT  #: the similarity, below `similarity`, from which on it is asked
     severity: str = "severity"
     severities: Sequence[str] = ("critical", "high", "medium", "low", "info")  #: the worst first
     confidence: str = "confidence"  #: a number from 0 to 100; left out: 0
@@ -68,7 +70,7 @@ class Items:
         return decided(self, contributions)
 
     def resume(self, contributions: Sequence[Contribution], answer: Answer) -> Merging:
-        """Return the list with the contradictions settled as the answer says."""
+        """Return the list with doubts or contradictions settled as the answer says."""
         return resumed(self, contributions, answer)
 
     @property
@@ -77,7 +79,7 @@ class Items:
         return Rules(
             self.severity,
             self.severities,
-            Near(self.similarity, self.text, self.location, self.block),
+            Near(self.similarity, self.text, self.location, self.block, self.judge, self.doubt),
             self.claims,
             self.conflicts,
             self.weights,

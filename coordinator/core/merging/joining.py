@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
+from coordinator.core.merging import judging
 from coordinator.core.merging.asking import Open, ask, question, ruling
 from coordinator.core.merging.conflicts import (
     Conflicts,
@@ -20,7 +21,8 @@ from coordinator.core.merging.conflicts import (
 )
 from coordinator.core.merging.contribution import Answer, Contribution, Decision, Merging
 from coordinator.core.merging.entries import Entry, Group, grouped
-from coordinator.core.merging.near import Near, near
+from coordinator.core.merging.judging import Judged
+from coordinator.core.merging.near import Found, Near, near
 from coordinator.core.model import Json
 
 Weighed = Literal["severity", "confidence", "agreement"]
@@ -46,13 +48,14 @@ class Rules:
             raise ValueError("min_confidence lies between 0 and 100")
         if self.min_votes < 1:
             raise ValueError("min_votes is at least 1")
-        if not 0 <= self.near.similarity <= 100:
-            raise ValueError("similarity lies between 0 (off) and 100 (the same words)")
         if self.weights and (min(self.weights.values()) < 0 or not 0 < sum(self.weights.values()) <= 1e6):
             raise ValueError("weights are at least 0, and one of them is more")
+        self.near.check()
         check_conflicts(self.conflicts)
+        if self.near.judge and asks(self.conflicts):
+            raise ValueError("conflicts cannot ask anybody where judge is asked already: give it a rule, such as flag")
 
-    def groups(self, entries: Iterable[Entry]) -> list[Group]:
+    def groups(self, entries: Iterable[Entry]) -> Found:
         """Return the entries by identity, near-duplicates joined."""
         return near(grouped(entries), self.near)
 
@@ -103,6 +106,7 @@ class Sorted:
     kept: Sequence[Ranked]
     dropped: Mapping[str, Sequence[Ranked]]  #: by the option that dropped them
     contradictions: Mapping[str, int]  #: by the rule that settled them
+    judged: Mapping[str, Any]  #: what the summary says about pairs that were in doubt
 
 
 class Form(Protocol):
@@ -123,31 +127,38 @@ class Form(Protocol):
 
 
 def decided(form: Form, contributions: Sequence[Contribution]) -> Decision:
-    """Return the report, or who has to decide about contradictions first."""
+    """Return the report, or who has to decide first: what is the same thing, or which claim counts."""
     rules = form.rules
     material = _material(form, contributions)
-    unsettled = rules.open(material.groups)
+    if material.found.doubts:
+        return judging.ask(material.found, rules.near)
+    judged = judging.unjudged(material.found, rules.near)
+    unsettled = rules.open(judged.groups)
     if not unsettled:
-        return material.report(form, rules, {})
+        return material.report(form, rules, judged, {})
     return question(unsettled) if rules.conflicts == "escalate" else ask(rules.conflicts, unsettled)
 
 
 def resumed(form: Form, contributions: Sequence[Contribution], answer: Answer) -> Merging:
-    """Return the report; what the answer does not settle is flagged."""
+    """Return the report; what the answer does not settle stays apart, or is flagged."""
+    rules = form.rules
     material = _material(form, contributions)
-    conflicts, verdicts = ruling(answer, form.rules.open(material.groups), form.rules.conflicts)
-    return material.report(form, replace(form.rules, conflicts=conflicts), verdicts)
+    if rules.near.judge:
+        return material.report(form, rules, judging.judged(material.found, answer), {})
+    judged = judging.unjudged(material.found, rules.near)
+    conflicts, verdicts = ruling(answer, rules.open(judged.groups), rules.conflicts)
+    return material.report(form, replace(rules, conflicts=conflicts), judged, verdicts)
 
 
 @dataclass(frozen=True, slots=True)
 class _Material:
-    groups: Sequence[Group]
+    found: Found
     by_agent: Mapping[str, int]
     malformed: int
 
-    def report(self, form: Form, rules: Rules, verdicts: Verdicts) -> Merging:
-        result = _sorted((_judged(group, rules, verdicts, len(self.by_agent)) for group in self.groups), rules)
-        return form.report(result, len(self.groups), self.by_agent, self.malformed)
+    def report(self, form: Form, rules: Rules, judged: Judged, verdicts: Verdicts) -> Merging:
+        ranked = (_ranked(group, rules, verdicts, len(self.by_agent)) for group in judged.groups)
+        return form.report(_sorted(ranked, rules, judged), len(judged.groups), self.by_agent, self.malformed)
 
 
 def _material(form: Form, contributions: Sequence[Contribution]) -> _Material:
@@ -156,11 +167,11 @@ def _material(form: Form, contributions: Sequence[Contribution]) -> _Material:
     return _Material(form.rules.groups(entries), by_agent, malformed)
 
 
-def _sorted(judged: Iterable[Ranked], rules: Rules) -> Sorted:
+def _sorted(every: Iterable[Ranked], rules: Rules, judged: Judged) -> Sorted:
     kept: list[Ranked] = []
     dropped: dict[str, list[Ranked]] = {"min_confidence": [], "min_votes": []}
     settled: Counter[str] = Counter()
-    for one in judged:
+    for one in every:
         settled.update(conflict["by"] for conflict in one.conflicts)
         if one.confidence < rules.min_confidence:
             dropped["min_confidence"].append(one)
@@ -170,10 +181,10 @@ def _sorted(judged: Iterable[Ranked], rules: Rules) -> Sorted:
             kept.append(one)
     for ranked in (kept, *dropped.values()):
         ranked.sort(key=lambda one: one.order)
-    return Sorted(kept, dropped, dict(sorted(settled.items())))
+    return Sorted(kept, dropped, dict(sorted(settled.items())), judged.told)
 
 
-def _judged(group: Group, rules: Rules, verdicts: Verdicts, agents: int) -> Ranked:
+def _ranked(group: Group, rules: Rules, verdicts: Verdicts, agents: int) -> Ranked:
     severity = min(entry.severity for entry in group.entries)
     decided: dict[str, Json] = {}
     conflicts = []

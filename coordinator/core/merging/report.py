@@ -48,6 +48,7 @@ def summarised(
         "duplicates": received - groups,
         "dropped": {option: len(dropped) for option, dropped in result.dropped.items()},
         "by_agent": dict(by_agent),
+        **result.judged,
     }
     return summary if conflicts == "worst" else {**summary, "conflicts": dict(result.contradictions)}
 
