@@ -30,7 +30,7 @@ from coordinator.journal import HIDDEN, Acceptance, Head, Journal, NewTask, Scop
 from coordinator.journal.codec import decode_all, encode
 from coordinator.outbound import RunTimes
 from coordinator.planning import Asked, PlanFile, PlannedTask, resolve
-from coordinator.wire import content_in, json_in, message_in
+from coordinator.wire import content_in, is_json, json_in, message_in
 
 DIRECT_S, DIRECT_AT_ONCE_S = 2.0, 0.5
 """How long a specialist's direct Message is waited for before there is a task, and with returnImmediately."""
@@ -145,9 +145,9 @@ class Intake:
 
     async def accept(self, request: a2a.SendMessageRequest, caller: Caller) -> Acceptance:
         """Journal the request as a new task, or return the one it repeats. Raises `RequestRefused`."""
+        _check_parts(request.message)
         parameters = parameters_of(request)
         plan = self.choose(parameters.plan, caller.scope.tenant, request.message)
-        _check_parts(request.message)
         validate_input_modes(request.message, plan_card(self.settings, plan))
         message, payloads = message_in(request.message)
         came = arrival(request.message, caller.headers, here=self.settings.url, max_hops=self.settings.max_hops)
@@ -221,10 +221,14 @@ def _in_place(error: RequestRefused) -> RequestRefused:
 
 
 def _check_parts(message: a2a.Message) -> None:
-    """Raise `RequestRefused` for a part that holds nothing: exactly one kind of content is wanted (spec 4.1.6)."""
+    """Raise `RequestRefused` for a part that holds nothing (spec 4.1.6), or a number that is none in JSON."""
     for number, part in enumerate(message.parts):
         if part.WhichOneof("content") is None:
             raise RequestRefused(f"message.parts[{number}]", "give exactly one of text, raw, url, data")
+        if not (is_json(part.data) and is_json(part.metadata)):
+            raise RequestRefused(f"message.parts[{number}]", "NaN and infinity are no numbers of JSON")
+    if not is_json(message.metadata):
+        raise RequestRefused("message.metadata", "NaN and infinity are no numbers of JSON")
 
 
 def _key(request: a2a.SendMessageRequest, caller: Caller) -> str:

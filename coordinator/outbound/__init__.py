@@ -9,9 +9,10 @@ from coordinator.outbound.calls import AgentCalls, Patience, shared_http_client
 from coordinator.outbound.cancel import cancel_remote
 from coordinator.outbound.look import look
 from coordinator.outbound.places import Caps, Occupancy, Places
-from coordinator.outbound.pursue import Attempt, Emit, Fact, pursue
+from coordinator.outbound.pursue import Attempt, pursue
 from coordinator.outbound.pushes import WEBHOOK, Pushes
 from coordinator.outbound.run_times import RunTimes
+from coordinator.outbound.telling import Emit, Fact
 
 __all__ = [
     "WEBHOOK",

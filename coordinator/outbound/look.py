@@ -12,8 +12,9 @@ from coordinator.core.model import Failure, FailureKind
 from coordinator.outbound.bounds import AnswerTooLarge
 from coordinator.outbound.calls import AgentCalls
 from coordinator.outbound.failures import CallFailed
-from coordinator.outbound.pursue import FINAL, Attempt, Emit, Fact, Pursuit
+from coordinator.outbound.pursue import FINAL, Attempt, Pursuit
 from coordinator.outbound.reading import AnswerNotJson, mark_of
+from coordinator.outbound.telling import Emit, Fact
 from coordinator.wire import state_in
 
 

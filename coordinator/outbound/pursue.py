@@ -7,42 +7,28 @@ with exactly one AttemptSucceeded or AttemptFailed, unless it is canceled from o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from a2a.types import a2a_pb2 as a2a
 
 from coordinator.core.commands import Follow, Send
-from coordinator.core.events import (
-    AnswerRefused,
-    AnswerTaken,
-    Asked,
-    AttemptFailed,
-    AttemptStarted,
-    AttemptSucceeded,
-    Event,
-    Progressed,
-    TaskOpened,
-)
-from coordinator.core.model import Failure, FailureKind, Payload, RemoteTask, TaskState
+from coordinator.core.model import Failure, FailureKind, RemoteTask
 from coordinator.outbound.bounds import Allowance, AnswerTooLarge
 from coordinator.outbound.calls import AgentCalls
 from coordinator.outbound.envelope import Envelope
 from coordinator.outbound.failures import CallFailed, Trouble
-from coordinator.outbound.inquiries import inquiries_in
 from coordinator.outbound.outgoing import Outgoing
 from coordinator.outbound.places import CircuitOpen, Place, Places
 from coordinator.outbound.reading import AnswerNotJson, Reading
-from coordinator.outbound.relay import Relay, Told
+from coordinator.outbound.relay import Relay
 from coordinator.outbound.schemas import mismatch
+from coordinator.outbound.telling import Emit, Fact, Now, Telling
 from coordinator.outbound.waiting import Waiting
 
 MOST_SENDS = 3
 """How often one message goes out under one id when nobody can say whether it arrived."""
-
-NOTHING_SAID = (TaskState.SUBMITTED, "")
-"""What every task says first, and `TaskOpened` has told already."""
 
 PASSING = frozenset({FailureKind.UNREACHABLE, FailureKind.OVERLOADED})
 """Failures after which an answer is sent again: it did not arrive, and may a little later."""
@@ -54,16 +40,6 @@ FINAL = frozenset({FailureKind.LOST, FailureKind.TOO_LARGE})
 """Failures another snapshot would not change."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """An event on its way to the journal, with the payloads it refers to."""
-
-    event: Event
-    payloads: tuple[Payload, ...] = ()
-
-
-Emit = Callable[[Fact], None]
-Now = Callable[[], float]
 LoadParts = Callable[[Send], Awaitable[Sequence[a2a.Part]]]
 
 
@@ -122,7 +98,7 @@ async def pursue(
             if not await pursuit.deliver(command, await load(command), command.remote, in_doubt=in_doubt):
                 return
         else:
-            tell(Fact(AttemptStarted(at=now(), branch=command.branch, attempt=command.attempt)))
+            pursuit.telling.started()
             await pursuit.obtain(command, await load(command), in_doubt=in_doubt)
         await pursuit.follow()
         await pursuit.conclude(command.expect)
@@ -162,10 +138,9 @@ class Pursuit:
     ) -> None:
         self._calls = calls
         self._agent = command.agent
-        self._branch, self._number = command.branch, command.attempt
         self._attempt = attempt
-        self._emit = emit
         self._now = now
+        self.telling = Telling(command.branch, command.attempt, emit, now, calls.patience.progress_s)
         self._credential = command.credential
         allowance = allowance or Allowance(calls.bounds.results)
         self._reading = Reading(calls.bounds, allowance, command.mark if isinstance(command, Send) else "")
@@ -177,9 +152,6 @@ class Pursuit:
         self._was_cut = False  #: chunks may be missing or doubled; only a snapshot gives the outcome
         self._sent_at: float | None = None
         self._is_whole = False  #: the last thing read was a snapshot
-        self._told: tuple[str, str] = ("", "")
-        self._told_at = float("-inf")
-        self._telling: asyncio.TimerHandle | None = None
 
     async def obtain(self, command: Send, parts: Sequence[a2a.Part], *, in_doubt: bool) -> None:
         """Send until the specialist is known to have the message. Raises `CallFailed`."""
@@ -252,20 +224,12 @@ class Pursuit:
                 raise failed
             if not failed.trouble.is_ambiguous and failure.kind not in PASSING:
                 break
-        event = AnswerRefused(
-            at=self._now(),
-            branch=self._branch,
-            attempt=self._number,
-            message_id=command.message_id,
-            failure=failure,
-        )
-        self._emit(Fact(event))
+        self.telling.refused(command.message_id, failure)
         return False
 
     def _note_taken(self, command: Send) -> None:
         self._sending = None
-        taken = AnswerTaken(at=self._now(), branch=self._branch, attempt=self._number, message_id=command.message_id)
-        self._emit(Fact(taken))
+        self.telling.taken(command.message_id)
 
     def _envelope(self, command: Send) -> Envelope:
         remaining = None if command.until is None else command.until - self._now()
@@ -282,7 +246,7 @@ class Pursuit:
         streaming, misses = self._waiting.is_streaming, 0
         answered_until = self._now() + self._calls.patience.silence_s
         while not self._reading.is_over:
-            before = self._told
+            before = self.telling.word
             if self._now() > answered_until:
                 self._reading.answered = ""  # it has the answer, and still asks the same
             try:
@@ -295,14 +259,14 @@ class Pursuit:
                 if misses >= MOST_MISSES or error.trouble.failure.kind in FINAL:
                     raise
             if not self._reading.is_over:
-                await self._waiting.pause(is_moving=self._told != before and not misses)
+                await self._waiting.pause(is_moving=self.telling.word != before and not misses)
 
     async def conclude(self, expect: str) -> None:
         """Emit the outcome of a task that is over. Raises `CallFailed`."""
         if self._was_cut and not self._is_whole and self._reading.direct is None:
             await self._snapshot()
         if self._reading.direct is None and self._reading.is_asking:
-            self._ask()
+            self.telling.asked(self._reading)
             return
         failure = self._reading.failure()
         if failure is None and expect:
@@ -311,58 +275,22 @@ class Pursuit:
         if failure is not None:
             self.fail(failure, is_open=False)
             return
-        artifacts, payloads = self._reading.artifacts()
-        message, more = self._reading.message()
         if self._sent_at is not None:
             self._calls.run_times.note(self._agent.name, self._now() - self._sent_at)
         self._is_kept = True
-        direct = self._reading.direct
-        event = AttemptSucceeded(
-            at=self._now(),
-            branch=self._branch,
-            attempt=self._number,
-            artifacts=artifacts,
-            message=message,
-            is_direct=direct is not None,
-            context_id=direct.context_id if direct is not None else "",
-        )
-        self._emit(Fact(event, (*payloads, *more)))
-
-    def _ask(self) -> None:
-        inquiries, payloads = inquiries_in(self._reading.state, self._reading.status_message)
-        event = Asked(
-            at=self._now(),
-            branch=self._branch,
-            attempt=self._number,
-            inquiries=inquiries,
-            mark=self._reading.mark,
-        )
-        self._emit(Fact(event, payloads))
+        self.telling.succeeded(self._reading)
 
     def end(self) -> None:
         """Leave nothing behind: no word that waits for its time, no webhook, no bytes but those of a result."""
-        self._hush()
+        self.telling.hush()
         self._waiting.end()
         if not self._is_kept:
             self._reading.let_go()
 
-    def _hush(self) -> None:
-        if self._telling is not None:
-            self._telling.cancel()
-            self._telling = None
-
     def fail(self, failure: Failure, *, is_open: bool) -> None:
-        """Emit the end of an attempt without a result."""
+        """Tell the end of an attempt without a result."""
         self._attempt.keeps_place = is_open
-        event = AttemptFailed(
-            at=self._now(),
-            branch=self._branch,
-            attempt=self._number,
-            failure=failure,
-            jitter=self._calls.rng.random(),
-            is_open=is_open,
-        )
-        self._emit(Fact(event))
+        self.telling.failed(failure, self._calls.rng, is_open=is_open)
 
     async def _look_up(self, command: Send) -> bool:
         """Look for the message at the specialist, twice, since it may still be travelling."""
@@ -383,9 +311,11 @@ class Pursuit:
         """Let *task* replace everything read so far. Raises `CallFailed`, or like `Reading.take`."""
         self._checked(self._reading.take_task, task)
         self._is_whole = True
-        if self._relay is not None:
-            self._pass_on(self._relay.of_task(task, self._now()))
-        self._tell()
+        if self._relay is None:
+            self.telling.progressed(self._reading)
+            return
+        for told, payloads in self._relay.of_task(task, self._now()):
+            self.telling.passed_on(told, payloads)
 
     async def _subscribe(self) -> bool:
         """Follow the task's stream to its end; False when the agent does not stream this task."""
@@ -408,15 +338,16 @@ class Pursuit:
                 self._checked(self._reading.take, response)
                 self._is_whole = False
                 self._note_remote()
-                if self._relay is not None:
-                    self._pass_on(self._relay.of(response, self._now()))
-                self._tell()
+                self._hand_on(response)
                 if self._reading.is_over:
                     return
 
-    def _pass_on(self, told: Iterable[Told]) -> None:
-        for fact, payloads in told:
-            self._emit(Fact(fact, payloads))
+    def _hand_on(self, response: a2a.StreamResponse) -> None:
+        if self._relay is None:
+            self.telling.progressed(self._reading)
+            return
+        for told, payloads in self._relay.of(response, self._now()):
+            self.telling.passed_on(told, payloads)
 
     def _checked(self, take: Callable[..., None], given: a2a.StreamResponse | a2a.Task) -> None:
         try:
@@ -431,20 +362,7 @@ class Pursuit:
         if remote is not None and self._attempt.remote is None:
             self._attempt.remote = remote
             self._attempt.opened.set()
-            self._emit(Fact(TaskOpened(at=self._now(), branch=self._branch, attempt=self._number, remote=remote)))
-
-    def _tell(self) -> None:
-        """Emit the specialist's word about its work, at most once in a while; the latest one is told in the end."""
-        self._hush()
-        word = (self._reading.state or "", self._reading.text())
-        now = self._now()
-        if word in {self._told, NOTHING_SAID} or self._reading.is_over or self._relay is not None:
-            return
-        if (pause := self._told_at + self._calls.patience.progress_s - now) > 0:
-            self._telling = asyncio.get_running_loop().call_later(pause, self._tell)
-            return
-        self._told, self._told_at = word, now
-        self._emit(Fact(Progressed(at=now, branch=self._branch, attempt=self._number, state=word[0], text=word[1])))
+            self.telling.opened(remote)
 
 
 def _doubt(words: str) -> CallFailed:
