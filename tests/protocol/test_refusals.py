@@ -1,5 +1,7 @@
 """What is refused: the error names the field, on every binding, and no specialist hears of it."""
 
+import json
+
 import pytest
 from a2a.types import a2a_pb2 as a2a
 from a2a.utils.errors import (
@@ -82,6 +84,14 @@ async def test_4_1_6_a_part_without_content_is_refused(client, fleet):
     with pytest.raises(InvalidParamsError) as refusal:
         await client.send(message(parts=[a2a.Part(text="fine"), a2a.Part(media_type="text/plain")]))
     assert names(refusal) == ["message.parts[1]"]
+    assert not fleet.counts.sends
+
+
+async def test_a_number_that_is_none_in_json_is_refused_by_its_part(http, fleet):
+    body = json.dumps(rpc("SendMessage", {"message": {"messageId": "m", "role": "ROLE_USER", "parts": [{"data": 1}]}}))
+    headers = {**V1, "content-type": "application/json"}
+    refusal = refusal_in(await http.post("/", content=body.replace('"data": 1', '"data": NaN'), headers=headers))
+    assert refusal.fields == ("message.parts[0]",)
     assert not fleet.counts.sends
 
 
