@@ -351,16 +351,21 @@ class Coordination:
                 run.summary = event.summary
             self._progression.merged(run)
             self._progression.drop_pieces(run)
-            if run is self.answer:
-                self.artifacts = self._partials + run.artifacts
+            self._publish()
 
     @_on.register
     def _on_piece_merged(self, event: ev.PieceMerged) -> None:
         run = self.stages[event.stage]
         if self._close(piece_id(event.stage, event.number)):
             run.pieces.merged[event.number] = event.artifact
-            told = run.pieces.told()
-            self.artifacts = self._partials + ((told,) if told else ())
+            self._publish()
+
+    def _publish(self) -> None:
+        """Show what is merged of the answer, piece by piece until it is whole, and what the plan puts beside it."""
+        told = self.answer.pieces.told()
+        answer = self.answer.artifacts or ((told,) if told else ())
+        beside = (artifact for name in self.accepted.plan.beside for artifact in self.stages[name].artifacts)
+        self.artifacts = (*self._partials, *answer, *beside)
 
     @_on.register
     def _on_merge_delegated(self, event: ev.MergeDelegated) -> None:

@@ -304,6 +304,7 @@ class Plan:
     stages: tuple[Stage, ...]
     description: str = ""
     answer: str = ""  #: the stage whose artifact is the task's; empty: the last one
+    beside: tuple[str, ...] = ()  #: stages whose artifacts follow the answer's
     deadline_s: float | None = None  #: for the whole task
     retry_budget: int | None = None  #: attempts beyond the first, over all branches together
     ask: Ask = Ask.LAST

@@ -35,7 +35,7 @@ from coordinator.core.model import (
 )
 from coordinator.errors import ConfigurationError
 from coordinator.planning.fields import Duration, Merge, Needed, Range, check_agents
-from coordinator.planning.graph import SPLIT_NAMES, Graph, check_graph, check_template, sinks
+from coordinator.planning.graph import SPLIT_NAMES, Graph, check_beside, check_graph, check_template, sinks
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 
@@ -274,6 +274,7 @@ class PlanFile(_Strict):
     ask: Ask = Ask.LAST
     unanswered: UnansweredFile = UnansweredFile()
     answer: Name | None = None  #: the stage whose artifact is the task's; needed when several are not used by others
+    beside: tuple[Name, ...] = ()  #: stages whose artifacts the client gets as well, after the answer
     stages: Annotated[dict[Name, StageFile], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -285,6 +286,7 @@ class PlanFile(_Strict):
         if taken:
             raise ValueError(f"parameters.{taken[0]}: in templates it stands for what a split gives; choose another")
         check_graph(self.graph, self.answer)
+        check_beside(self.graph, self.answering_stage, self.beside)
         if not self.passes_through:
             for name, stage in self.stages.items():
                 if stage.fan_out.keep_message_id:

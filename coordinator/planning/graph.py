@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from string import Template
 
@@ -42,6 +42,15 @@ def check_graph(graph: Graph, answer: str | None) -> None:
     unused = sinks(graph)[1:]
     if answer is None and unused:
         raise ValueError(f"stages.{unused[0]}: nobody uses what this stage brings; use it, or say which is the answer")
+
+
+def check_beside(graph: Graph, answer: str, beside: Sequence[str]) -> None:
+    """Raise `ValueError` unless every stage beside the answer is there, once, and is not the answer itself."""
+    for number, name in enumerate(beside):
+        if name not in graph:
+            raise ValueError(f"beside: {name} is no stage of this plan")
+        if name == answer or name in beside[:number]:
+            raise ValueError(f"beside: the artifact of {name} is given to the client anyway; leave it out")
 
 
 def check_template(where: str, text: str, given: Iterable[str]) -> None:

@@ -64,6 +64,7 @@ def resolve(
             description=plan.description,
             stages=stages,
             answer=plan.answering_stage,
+            beside=plan.beside,
             deadline_s=_smaller(plan.deadline, asked.limits.deadline_s),
             retry_budget=plan.retry_budget,
             ask=plan.ask,

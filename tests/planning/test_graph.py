@@ -54,6 +54,19 @@ def test_stages_that_do_not_hang_together_are_refused_by_name(tmp_path, stages, 
     assert told in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("beside", "told"),
+    [
+        (["nobody"], "beside: nobody is no stage of this plan"),
+        (["a"], "beside: the artifact of a is given to the client anyway"),
+        (["b", "b"], "beside: the artifact of b is given to the client anyway"),
+    ],
+)
+def test_what_stands_beside_the_answer_is_another_stage_named_once(tmp_path, beside, told):
+    with pytest.raises(ConfigurationError, match=told):
+        loaded(tmp_path, a_plan({"a": a_stage(), "b": a_stage()}, answer="a", beside=beside))
+
+
 def test_an_answer_that_is_no_stage_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="answer: nobody is no stage of this plan"):
         loaded(tmp_path, a_plan({"a": a_stage(), "b": a_stage()}, answer="nobody"))

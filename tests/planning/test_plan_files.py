@@ -341,4 +341,4 @@ def test_the_schema_for_editors_marks_wrong_options_of_a_merge(change):
 
 def test_the_schema_for_editors_knows_every_field_of_a_plan():
     told = {"name", "description", "tags", "input_modes", "parameters", "deadline", "retry_budget", "answer", "stages"}
-    assert set(plan_schema()["properties"]) == told | {"ask", "unanswered"}
+    assert set(plan_schema()["properties"]) == told | {"ask", "unanswered", "beside"}

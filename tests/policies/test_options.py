@@ -149,6 +149,7 @@ DOUBTFUL = (
     {"items": [{"id": 2, "text": "a song about the sea"}]},
 )
 JUDGE = Specialist("eve", Behaviour(artifacts=(answers.data({"same": ["1"]}),)))
+EQUALS = ({"items": [{"id": "first", "confidence": 10}]}, {"items": [{"id": "second", "confidence": 90}]})
 ODD_REVIEW = Specialist("ada", Behaviour(artifacts=(answers.data({"schema": "findings/v1", "findings": "none"}),)))
 
 
@@ -238,6 +239,14 @@ ROWS = [
         seen=state,
         expected="refused",
         without="COMPLETED",
+    ),
+    Row(
+        option="beside",
+        plan=stages({}, {}, answer="first") | {"beside": ["second"]},
+        staff=(ADA, BOB),
+        seen=parts,
+        expected=["ada", "bob"],
+        without=["ada"],
     ),
     Row(
         option="deadline",
@@ -727,6 +736,13 @@ ROWS = [
         seen=lambda seen: seen.answer.parts[0]["items"][0]["score"],
         expected=95.0,
         without=90.0,
+    ),
+    Row(
+        option="stages.*.merge.ties",
+        **by_hand(*EQUALS, ties="order"),
+        seen=ranked("id"),
+        expected=["first", "second"],
+        without=["second", "first"],
     ),
     Row(
         option="stages.*.expect",

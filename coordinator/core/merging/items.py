@@ -21,7 +21,7 @@ from coordinator.core.merging.contribution import (
 )
 from coordinator.core.merging.entries import Entry, Item, Reader, Received
 from coordinator.core.merging.fields import at, check_path, check_paths, label
-from coordinator.core.merging.joining import Ranked, Rules, Sorted, Weights, decided, resumed
+from coordinator.core.merging.joining import Ranked, Rules, Sorted, Ties, Weights, decided, resumed
 from coordinator.core.merging.near import DOUBT, Near
 from coordinator.core.merging.report import documents, numbered, reasons, seen_by, summarised, text
 from coordinator.core.model import Json
@@ -49,6 +49,7 @@ class Items:
     claims: Sequence[str] = ()  #: fields besides the severity in which agents contradict each other
     conflicts: Conflicts = "flag"  #: what counts where they do
     weights: Weights = field(default_factory=dict)  #: rank by a weighed score; empty: severity, votes, confidence
+    ties: Ties = "agreement"  #: what ranks first among equals: more votes, then confidence; or what came first
     min_confidence: int = 0  #: items below are dropped and counted; 0 to 100
     min_votes: int = 1  #: items that fewer agents saw are dropped and counted
     name: str = "items"  #: name of the merged artifact
@@ -85,6 +86,7 @@ class Items:
             self.weights,
             self.min_confidence,
             self.min_votes,
+            self.ties,
         )
 
     def read(self, contributions: Sequence[Contribution]) -> tuple[list[Entry], Counter[str], int]:

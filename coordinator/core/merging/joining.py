@@ -27,6 +27,7 @@ from coordinator.core.model import Json
 
 Weighed = Literal["severity", "confidence", "agreement"]
 Weights = Mapping[Weighed, float]
+Ties = Literal["agreement", "order"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Rules:
     weights: Weights = field(default_factory=dict)
     min_confidence: int = 0
     min_votes: int = 1
+    ties: Ties = "agreement"
 
     def check(self) -> None:
         """Raise `ValueError` that names the option which is out of range."""
@@ -82,6 +84,7 @@ class Ranked:
     conflicts: Sequence[Mapping[str, Any]]
     score: float | None
     because: str
+    ties: Ties
 
     @property
     def votes(self) -> int:
@@ -90,8 +93,11 @@ class Ranked:
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """What it is sorted by: the score where the plan has weights, then severity, votes, confidence, identity."""
-        return -(self.score or 0.0), self.severity, -self.votes, -self.confidence, self.group.key
+        """What it is sorted by: the score where the plan has weights, then severity, then as the plan says."""
+        first = -(self.score or 0.0), self.severity
+        if self.ties == "order":
+            return *first, min(entry.number for entry in self.group.entries)
+        return *first, -self.votes, -self.confidence, self.group.key
 
     def words(self) -> dict[str, Any]:
         """Say whose words the item uses."""
@@ -200,7 +206,7 @@ def _ranked(group: Group, rules: Rules, verdicts: Verdicts, agents: int) -> Rank
     severity = _place(decided.get(rules.severity), rules.severities)
     confidence = max(entry.confidence for entry in group.entries)
     score, because = _score(severity, confidence, len(group.agents), agents, rules)
-    return Ranked(group, severity, confidence, decided, conflicts, score, because)
+    return Ranked(group, severity, confidence, decided, conflicts, score, because, rules.ties)
 
 
 def _place(severity: Json, severities: Sequence[str]) -> int:
