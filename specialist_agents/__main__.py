@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     standard = Limits()
     made = _OneLine(
         prog="python -m specialist_agents",
-        description="Serve one reviewer of Python code as an A2A agent.",
+        description="Serve one specialist as an A2A agent.",
         epilog="Host, port and URL come from the agent's card unless given here.",
     )
     made.add_argument("name", metavar="NAME", help=f"which agent: {names}")
@@ -49,6 +49,13 @@ def parser() -> argparse.ArgumentParser:
     bounds.add_argument(
         "--concurrency", type=int, default=standard.concurrent, metavar="N", help="reviews at once (%(default)s)"
     )
+    made.add_argument(
+        "--delay",
+        type=float,
+        default=standard.pause_s,
+        metavar="SECONDS",
+        help="wait so long with each answer, as an agent with a model does, to try things out (%(default)g)",
+    )
     made.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
     return made
 
@@ -63,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         memory_mb=options.memory_limit,
         concurrent=options.concurrency,
         max_findings=options.findings_limit,
+        pause_s=options.delay,
     )
     address = Address(host=options.host, port=options.port, public_url=options.public_url)
     try:

@@ -18,15 +18,16 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from specialist_agents.asking import ApprovalExecutor, DecisionExecutor
-from specialist_agents.cards import CARDS, SCHEMA
-from specialist_agents.documents import FindingsDocuments
+from specialist_agents.cards import CARDS
+from specialist_agents.documents import Documents
 from specialist_agents.executor import ReviewExecutor
 from specialist_agents.intake import PROJECT
 from specialist_agents.pages import PATH, approval_routes
 from specialist_agents.premises import premises
 from specialist_agents.requests import ReviewRequests
-from specialist_agents.reviewers import REVIEWERS, Way
+from specialist_agents.reviewers import Reviewer, Way
 from specialist_agents.store import BoundedTaskStore
+from specialist_agents.trades import Trade, worker_of
 from specialist_agents.waiting import WaitingRoom
 from specialist_agents.workshop import WORKER, Limits, Workshop
 
@@ -60,7 +61,7 @@ def create_app(
     card: AgentCard,
     *,
     limits: Limits | None = None,
-    schema: Path = CARDS / SCHEMA,
+    schema: Path | None = None,
     worker: Sequence[str] = WORKER,
     folder: Path | None = None,
 ) -> Starlette:
@@ -70,9 +71,11 @@ def create_app(
     that does one, given the path of its job.
     """
     allowed = limits or Limits()
-    workshop = Workshop(allowed, worker)
+    known = worker_of(card.name)
+    workshop = Workshop(allowed, worker, known.trade.package)
     room = WaitingRoom()
-    executor = _executor(card, workshop, FindingsDocuments(schema), allowed.concurrent, room)
+    documents = Documents(schema or CARDS / known.trade.schema, known.trade.entries)
+    executor = _executor(card, workshop, documents, room, known.program.way, known.trade)
     handler = ReviewRequests(executor, BoundedTaskStore(), card)
 
     @asynccontextmanager
@@ -84,19 +87,20 @@ def create_app(
                 await handler.aclose()
 
     return Starlette(
-        routes=[*approval_routes(room, handler.resume), *_routes(handler, card)],
+        routes=[*approval_routes(room, handler.resume), *_routes(handler, card, known.program)],
         middleware=[Middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)],
         lifespan=lifespan,
     )
 
 
 def _executor(
-    card: AgentCard, workshop: Workshop, documents: FindingsDocuments, concurrent: int, room: WaitingRoom
+    card: AgentCard, workshop: Workshop, documents: Documents, room: WaitingRoom, way: Way, trade: Trade
 ) -> ReviewExecutor:
     """Return what does the reviews, by what they need besides the files."""
-    match REVIEWERS[card.name].way:
+    concurrent = workshop.limits.concurrent
+    match way:
         case Way.NOTHING:
-            return ReviewExecutor(card.name, workshop, documents, concurrent)
+            return ReviewExecutor(card.name, workshop, documents, concurrent, taken=trade.taken, trade=trade)
         case Way.DECISION:
             return DecisionExecutor(card.name, workshop, documents, concurrent, room=room)
         case Way.APPROVAL:
@@ -104,8 +108,7 @@ def _executor(
             return ApprovalExecutor(card.name, workshop, documents, concurrent, room=room, taken=PROJECT, pages=pages)
 
 
-def _routes(handler: ReviewRequests, card: AgentCard) -> list[BaseRoute]:
-    reviewer = REVIEWERS[card.name]
+def _routes(handler: ReviewRequests, card: AgentCard, reviewer: Reviewer) -> list[BaseRoute]:
     tool = reviewer.distribution or card.name
     answer = {"status": "ok", "agent": card.name, "tool": tool, "version": reviewer.version()}
 

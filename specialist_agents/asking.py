@@ -20,7 +20,7 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.struct_pb2 import Value
 from typing_extensions import override
 
-from specialist_agents.documents import FindingsDocuments
+from specialist_agents.documents import Documents
 from specialist_agents.executor import ReviewExecutor, count_of, says
 from specialist_agents.intake import PYTHON, SourceFile, Taken, files_of
 from specialist_agents.waiting import Waiting, WaitingRoom
@@ -37,7 +37,7 @@ class AskingExecutor(ReviewExecutor):
         self,
         agent: str,
         workshop: Workshop,
-        documents: FindingsDocuments,
+        documents: Documents,
         concurrent: int,
         *,
         room: WaitingRoom,

@@ -14,8 +14,8 @@ import specialist_agents
 
 CARDS = Path(specialist_agents.__file__).parent.parent / "agent_cards"
 SCHEMA = Path("schemas") / "findings-v1.json"
-ASKING = "asking"
-"""The folder below for the agents that wait for somebody, which nobody starts unless asked to."""
+GROUPS = ("asking", "mail")
+"""The folders below for agents that are not started unless somebody asks for them."""
 
 
 class UnknownAgent(Exception):
@@ -28,7 +28,8 @@ def card_names(folder: Path = CARDS) -> list[str]:
 
 
 def _cards(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in (*folder.glob(f"{ASKING}/*.json"), *folder.glob("*.json"))}
+    grouped = [path for group in GROUPS for path in folder.glob(f"{group}/*.json")]
+    return {path.stem: path for path in (*grouped, *folder.glob("*.json"))}
 
 
 def read_card(name: str, folder: Path = CARDS) -> AgentCard:

@@ -14,19 +14,22 @@ from google.protobuf.struct_pb2 import Value
 from specialist_agents.workshop import ReviewFailure
 
 
-class FindingsDocuments:
-    """Reads documents of findings and turns them into data parts."""
+class Documents:
+    """Reads documents with a list, such as one of findings, and turns them into data parts."""
 
-    def __init__(self, schema: Path) -> None:
+    def __init__(self, schema: Path, entries: str) -> None:
+        self._entries = entries
         self._validator = jsonschema_rs.validator_for(json.loads(schema.read_text("utf-8")))
 
     def part(self, path: Path) -> tuple[Part, int]:
-        """Return one document as a data part, with the number of its findings."""
+        """Return one document as a data part, with the number of its entries."""
         document = json.loads(path.read_bytes())
         try:
             self._validator.validate(document)
         except jsonschema_rs.ValidationError as error:
             place = "/".join(str(step) for step in error.instance_path)
-            raise ReviewFailure(f"the findings do not match their schema at {place!r}: {error.message}") from error
+            raise ReviewFailure(
+                f"the {self._entries} do not match their schema at {place!r}: {error.message}"
+            ) from error
         part = Part(data=ParseDict(document, Value()), media_type="application/json")
-        return part, len(document["findings"])
+        return part, len(document[self._entries])

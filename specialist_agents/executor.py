@@ -16,11 +16,10 @@ from a2a.types.a2a_pb2 import Message, Part, Task, TaskState, TaskStatus
 from google.protobuf.timestamp_pb2 import Timestamp
 from typing_extensions import override
 
-from specialist_agents.documents import FindingsDocuments
+from specialist_agents.documents import Documents
 from specialist_agents.intake import PYTHON, SourceFile, Taken, files_of
+from specialist_agents.trades import REVIEW, Trade
 from specialist_agents.workshop import ReviewFailure, Workshop
-
-ARTIFACT = "findings"
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +31,14 @@ class ReviewExecutor(AgentExecutor):
         self,
         agent: str,
         workshop: Workshop,
-        documents: FindingsDocuments,
+        documents: Documents,
         concurrent: int,
         *,
         taken: Taken = PYTHON,
+        trade: Trade = REVIEW,
     ) -> None:
         self._agent = agent
+        self._trade = trade
         self._taken = taken
         self._workshop = workshop
         self._documents = documents
@@ -59,7 +60,7 @@ class ReviewExecutor(AgentExecutor):
             await self._begin(updater, files, context)
         else:
             kinds = " or ".join(self._taken.media_types)
-            await updater.reject(says(updater, f"nothing to review: no file of media type {kinds}"))
+            await updater.reject(says(updater, f"nothing to {self._trade.work}: no file of media type {kinds}"))
 
     @override
     async def cancel(self, context: RequestContext, event_queue: EventQueue) -> None:
@@ -92,8 +93,9 @@ class ReviewExecutor(AgentExecutor):
             await updater.start_work(says(updater, text))
 
         async with self._workshop.review(self._agent, files, progress, decided) as documents:
+            await asyncio.sleep(self._workshop.limits.pause_s)
             found = await self._publish(updater, documents)
-        summary = f"{count_of(found, 'finding')} in {count_of(len(files), 'file')}"
+        summary = f"{count_of(found, self._trade.entry)} in {count_of(len(files), 'file')}"
         logger.info("review done", extra={"task": updater.task_id, "findings": found, "files": len(files)})
         return summary
 
@@ -107,8 +109,8 @@ class ReviewExecutor(AgentExecutor):
         for number, (part, _) in enumerate(parts):
             await updater.add_artifact(
                 [part],
-                artifact_id=ARTIFACT,
-                name=ARTIFACT,
+                artifact_id=self._trade.artifact,
+                name=self._trade.artifact,
                 append=number > 0,
                 last_chunk=number == len(parts) - 1,
             )

@@ -37,6 +37,7 @@ class Taken:
     suffixes: tuple[str, ...] = SUFFIXES
     names: str = "(?!)"  #: a regular expression for names that need none of the suffixes; by default for none
     complaint: str = "ends neither in .py nor in .pyi"
+    named: bool = True  #: whether a file needs a name; else its place in the message is one
 
 
 PYTHON = Taken()
@@ -46,6 +47,8 @@ PROJECT = Taken(
     names=r"pyproject\.toml|(?i:licen[cs]e|copying|unlicense)(?:[.-][\w.-]+)?",
     complaint="is neither a Python file's nor a licence file's nor pyproject.toml",
 )
+#: Mails under any name, or none.
+MAILS = Taken(("message/rfc822",), (), names=".*", named=False)
 
 
 def files_of(message: Message, taken: Taken = PYTHON) -> list[SourceFile]:
@@ -84,22 +87,23 @@ def _is_taken(path: PurePosixPath, taken: Taken) -> bool:
 def _files(message: Message, taken: Taken) -> Iterator[tuple[str, SourceFile]]:
     for number, part in enumerate(message.parts):
         field = f"message.parts[{number}]"
-        if _is_instruction(part, field):
+        if _is_instruction(part, field, taken):
             continue
         _refuse_kind(part, field, taken)
-        if complaint := complaint_about(part.filename, taken):
-            raise _invalid(f"{field}.filename", f"the file name {part.filename!r} {complaint}")
+        name = part.filename if part.filename or taken.named else f"part-{number}"
+        if complaint := complaint_about(name, taken):
+            raise _invalid(f"{field}.filename", f"the file name {name!r} {complaint}")
         content = part.raw if part.WhichOneof("content") == "raw" else part.text.encode()
-        yield field, SourceFile(part.filename, content)
+        yield field, SourceFile(name, content)
 
 
-def _is_instruction(part: Part, field: str) -> bool:
+def _is_instruction(part: Part, field: str, taken: Taken) -> bool:
     """Say whether a part is text to a human's or a model's attention; a tool has no use for it."""
     if part.WhichOneof("content") != "text" or part.filename:
         return False
     if _essence(part) == MEDIA_TYPE:
         raise _invalid(f"{field}.filename", "a Python file needs a file name")
-    return True
+    return taken.named or _essence(part) not in taken.media_types
 
 
 def _refuse_kind(part: Part, field: str, taken: Taken) -> None:

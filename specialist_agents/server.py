@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 
 from specialist_agents.app import create_app
 from specialist_agents.cards import CARDS, UnknownAgent, address_of, at_address, base_url, read_card
-from specialist_agents.reviewers import REVIEWERS
+from specialist_agents.trades import worker_names, worker_of
 from specialist_agents.workshop import Limits
 
 #: Longer than any client keeps an idle connection: who closes first must not be the server.
@@ -77,11 +77,11 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def _require_tool(name: str) -> None:
-    reviewer = REVIEWERS.get(name)
-    if reviewer is None:
-        raise CannotServe(f"no analyser belongs to the agent {name!r}; known are: {', '.join(REVIEWERS)}")
+    if name not in worker_names():
+        raise CannotServe(f"no analyser belongs to the agent {name!r}; known are: {', '.join(worker_names())}")
+    program = worker_of(name).program
     try:
-        reviewer.version()
+        program.version()
     except PackageNotFoundError as error:
-        needed = reviewer.distribution
+        needed = program.distribution
         raise CannotServe(f"{name} needs {needed}, which is not installed: pip install {needed}") from error

@@ -52,6 +52,7 @@ class Limits:
     memory_mb: int = 2_048
     concurrent: int = 2
     max_findings: int = 100_000
+    pause_s: float = 0.0  #: for each message: stands in for the time of a model
 
 
 class ReviewFailure(Exception):
@@ -69,9 +70,12 @@ class QuestionFirst(Exception):
 class Workshop:
     """Reviews files in child processes, one folder and one child each."""
 
-    def __init__(self, allowed: Limits, worker: Sequence[str] = WORKER) -> None:
-        self._limits = allowed
+    def __init__(
+        self, allowed: Limits, worker: Sequence[str] = WORKER, package: str = "specialist_agents.analysis"
+    ) -> None:
+        self.limits = allowed
         self._worker = worker
+        self._package = package
         self._folder: Path | None = None
 
     @contextmanager
@@ -96,9 +100,10 @@ class Workshop:
         folder = Path(mkdtemp(prefix="review-", dir=self._folder))
         try:
             job = {
+                "package": self._package,
                 "agent": agent,
                 "names": [file.name for file in files],
-                "max_findings": self._limits.max_findings,
+                "max_findings": self.limits.max_findings,
                 "decided": dict(decided or {}),
             }
             await _to_its_end(_write, folder, files, job)
@@ -117,8 +122,8 @@ class Workshop:
     async def _run(self, folder: Path, progress: Progress) -> int:
         command = limits.guarded(
             [*self._worker, str(folder / "job.json")],
-            memory_mb=self._limits.memory_mb,
-            cpu_s=self._limits.cpu_s,
+            memory_mb=self.limits.memory_mb,
+            cpu_s=self.limits.cpu_s,
         )
         with (folder / "complaints.txt").open("wb") as complaints:
             child = await asyncio.create_subprocess_exec(
@@ -131,11 +136,11 @@ class Workshop:
                 start_new_session=True,
             )
         try:
-            async with asyncio.timeout(self._limits.wall_s):
+            async with asyncio.timeout(self.limits.wall_s):
                 await _follow(child, progress)
                 return await child.wait()
         except TimeoutError:
-            raise ReviewFailure(f"the review took longer than {self._limits.wall_s:g} seconds") from None
+            raise ReviewFailure(f"the review took longer than {self.limits.wall_s:g} seconds") from None
         finally:
             await _end(child)
 
@@ -144,11 +149,11 @@ class Workshop:
         if told.exists():
             return told.read_text("utf-8")
         if status == -signal.SIGXCPU:
-            return f"the review used more than {self._limits.cpu_s} seconds of CPU time"
+            return f"the review used more than {self.limits.cpu_s} seconds of CPU time"
         complaint = _tail(folder / "complaints.txt").replace(str(folder), ".").strip()
         last = complaint.rpartition("\n")[2]
         if "MemoryError" in last or "memory allocation" in complaint:
-            return f"the review needed more than {self._limits.memory_mb} MiB of memory"
+            return f"the review needed more than {self.limits.memory_mb} MiB of memory"
         return f"the review ended with {describe_exit(status)}" + (f": {last}" if last else "")
 
 

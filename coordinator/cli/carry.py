@@ -21,6 +21,7 @@ from coordinator.cli.follow import attached, sending
 from coordinator.cli.formats import deliver, document
 from coordinator.cli.options import Format
 from coordinator.cli.questions import question_lines
+from coordinator.cli.queue import is_of_queue, queue_lines, queue_of
 from coordinator.cli.report import report_lines, report_of, run_lines, without_report
 from coordinator.cli.tables import artifact_lines, state_words
 from coordinator.cli.terminal import note, printable, printable_lines, say, say_json
@@ -141,7 +142,12 @@ def _print_all(view: TaskView, form: Form) -> None:
     if report:
         say(report_lines(report, form.top))
         say("")
-    if others := without_report(view.artifacts):
+    others = without_report(view.artifacts)
+    if queue := queue_of(others):
+        say(queue_lines(queue, form.top))
+        say("")
+        others = [artifact for artifact in others if not is_of_queue(artifact)]
+    if others:
         say(artifact_lines(others, form.top))
     if questions := view.questions:
         say(question_lines(questions), unbroken=True)

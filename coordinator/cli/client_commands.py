@@ -14,8 +14,10 @@ from typing import Annotated
 
 import typer
 
+from coordinator.cli.exits import Stop
 from coordinator.cli.options import (
     AllOption,
+    Format,
     FormatOption,
     IdArgument,
     JsonOption,
@@ -89,6 +91,50 @@ def review(
     )
     order = requesting.Order((), parameters, shape, detach, save)
     run(requesting.review(target(context, server, token), paths, order, dry_run=dry_run))
+
+
+def triage(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="An mbox, a folder with .eml files, or one of them.")],
+    plan: Annotated[
+        str, typer.Option("--plan", metavar="NAME", help="The plan; see: coordinator plans.")
+    ] = "mail-triage",
+    first: Annotated[int | None, typer.Option("--first", min=1, metavar="N", help="Only the first N mails.")] = None,
+    deadline: Annotated[
+        str | None,
+        typer.Option("--deadline", metavar="TIME", help="For everything: 60s, 10m. Only narrows the plan's."),
+    ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option("--concurrency", min=1, metavar="N", help="How many batches are out at a time.")
+    ] = None,
+    detach: DetachOption = False,
+    top: Annotated[int, typer.Option("--top", min=0, metavar="N", help="How many mails to print.")] = 20,
+    show_all: Annotated[bool, typer.Option("--all", help="Print every mail.")] = False,
+    written_as: FormatOption = None,
+    output: OutputOption = None,
+    as_json: JsonOption = False,
+    server: ServerOption = None,
+    token: TokenOption = None,
+) -> None:
+    """Have mails sorted into one queue: how urgent, whose, what about, from whom.
+
+    Sends each mail of FILE as it is, shows the batches while agents work on them, and prints the queue:
+    the most urgent first, equally urgent ones in their order. What the attachments hold is in --format
+    json and markdown. The coordinator needs the plan and the agents for it: coordinator network --mail.
+
+    Ends like `review`.
+    """
+    from coordinator.cli import requesting
+    from coordinator.cli.message import Parameters, checked_duration
+    from coordinator.cli.running import run
+
+    if written_as is Format.SARIF:
+        raise Stop("--format sarif is for findings in code; a queue is written as markdown or json")
+    parameters = Parameters(plan, checked_duration(deadline), None, concurrency)
+    leaves = "--detach" if detach else None
+    shape = form(as_json=as_json, top=None if show_all else top, written_as=written_as, output=output, leaves=leaves)
+    order = requesting.Order((), parameters, shape, detach)
+    run(requesting.triage(target(context, server, token), path, first, order))
 
 
 def send(

@@ -15,6 +15,7 @@ from typing import Any
 
 from coordinator.cli.exits import ExitCode, Stop
 from coordinator.cli.options import Format
+from coordinator.cli.queue import markdown_lines, queue_of
 from coordinator.cli.report import Report, missing_lines, provenance, report_of, summary_words, tally_words
 from coordinator.cli.tables import state_words
 from coordinator.cli.terminal import plural, printable, printable_lines
@@ -59,8 +60,9 @@ def missing_words(run: Json | None) -> str:
 
 def _json(view: TaskView) -> str:
     report = report_of(view.artifacts)
+    told = report or queue_of(view.artifacts)
     # ASCII, so no terminal can be steered by it.
-    return json.dumps(report.as_json() if report else {"artifacts": view.artifacts}, indent=2) + "\n"
+    return json.dumps(told.as_json() if told else {"artifacts": view.artifacts}, indent=2) + "\n"
 
 
 def _sarif(view: TaskView) -> str:
@@ -80,6 +82,8 @@ def _sent(artifacts: Iterable[Json]) -> Iterator[str]:
 def _markdown(view: TaskView) -> str:
     if report := report_of(view.artifacts):
         return "\n".join(_markdown_lines(report, missing_words(view.run))) + "\n"
+    if queue := queue_of(view.artifacts):
+        return "\n".join(markdown_lines(queue, missing_words(view.run))) + "\n"
     texts = [part["text"] for part in _parts(view.artifacts) if part.get("text")]
     texts += [view.words] if view.reply is not None and view.words else []
     return "\n\n".join(map(printable_lines, texts)) + "\n" if texts else ""

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from coordinator.cli.exits import Stop
 from coordinator.cli.network import Member
-from coordinator.config import CARDS, PACKAGE
+from coordinator.config import CARDS, PACKAGE, PLANS
 
 HOST = "127.0.0.1"
 SAMPLE = PACKAGE / "sample"
@@ -30,6 +30,20 @@ PORTS = range(20_000, 32_000)
 ASKING = "asking"
 """The folder of the cards of specialists that wait for somebody: a network has them only when asked to."""
 WELL_KNOWN = ".well-known/agent-card.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Specialists that ship, the plans they are for, and what to try with them."""
+
+    cards: Path
+    plans: Path
+    default_plan: str
+    sample: tuple[str, str]  #: command and file
+
+
+REVIEWERS = Cast(CARDS, PLANS, "code-review", ("review", str(SAMPLE)))
+MAIL = Cast(CARDS / "mail", PLANS / "mail", "mail-triage", ("triage", str(SAMPLE / "mails.mbox")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +140,11 @@ def check_free(cards: Iterable[Card], port: int) -> None:
         probe.close()
 
 
-def members(cards: Sequence[Card], folder: Path, port: int, db: str | None) -> list[Member]:
+def members(cards: Sequence[Card], folder: Path, port: int, db: str | None, cast: Cast = REVIEWERS) -> list[Member]:
     """Return the specialists of *cards* (files in *folder*) and then the coordinator on *port*."""
     specialists = [_specialist(card, folder) for card in cards]
     options = ["--host", HOST, "--port", str(port), "--agents", str(folder), *(["--db", db] if db else [])]
+    options += ["--plans", str(cast.plans), "--default-plan", cast.default_plan]
     url = f"http://{HOST}:{port}/readyz"
     return [*specialists, Member("coordinator", _python("coordinator.cli", "serve", *options), url, _path())]
 

@@ -16,6 +16,7 @@ from coordinator.cli.exits import ExitCode, Stop
 from coordinator.cli.members import (
     SAMPLE,
     Card,
+    Cast,
     check_free,
     chosen_cards,
     coordinator_url,
@@ -30,7 +31,6 @@ from coordinator.cli.pack import pack
 from coordinator.cli.requesting import Order, review
 from coordinator.cli.running import completed, terminable
 from coordinator.cli.terminal import note, notice_console, plural, printable, say
-from coordinator.config import CARDS
 
 LOOK_EVERY_S = 0.5
 
@@ -57,27 +57,29 @@ def _performed(network: Network, target: Target, path: Path, form: Form) -> Exit
         raise
 
 
-def keep_running(port: int, db: str | None, cards_folder: Path | None, extra: Sequence[str] = ()) -> ExitCode:
+def keep_running(
+    port: int, db: str | None, cards_folder: Path | None, cast: Cast, extra: Sequence[str] = ()
+) -> ExitCode:
     """Start the network on the ports of its cards, and keep it until Ctrl-C."""
-    source = (cards_folder or CARDS).absolute()
+    source = (cards_folder or cast.cards).absolute()
     with terminable(), tempfile.TemporaryDirectory(prefix="coordinator-network-") as logs:
         folder = chosen_cards(Path(logs) / "cards", extra, source)
         cards = read_cards(folder)
         check_free(cards, port)
-        with Network(members(cards, folder, port, db), Path(logs)) as network, _until_interrupted():
+        with Network(members(cards, folder, port, db, cast), Path(logs)) as network, _until_interrupted():
             _make_ready(network)
-            _introduce(cards, port, logs)
+            _introduce(cards, port, logs, cast)
             _watch(network)
     note("stopped")
     return ExitCode.OK
 
 
-def _introduce(cards: Sequence[Card], port: int, logs: str) -> None:
+def _introduce(cards: Sequence[Card], port: int, logs: str, cast: Cast) -> None:
     """Say who listens where, and what to try."""
     url = coordinator_url(port)
     for name, address in [*((card.name, card.url) for card in cards), ("coordinator", url)]:
         say(Text(f"{printable(name):12} {printable(address)}"))
-    say(Text(f"try: coordinator --server {url} review {SAMPLE}"))
+    say(Text(f"try: coordinator --server {url} {' '.join(cast.sample)}"))
     say(Text(f"logs: {logs} (Ctrl-C stops everything)"))
 
 

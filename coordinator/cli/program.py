@@ -104,7 +104,10 @@ def _add_servers(app: typer.Typer) -> None:
         ),
     )(server_commands.serve)
     app.command(
-        rich_help_panel=panel, epilog=examples("coordinator network", "coordinator network --with style,licences")
+        rich_help_panel=panel,
+        epilog=examples(
+            "coordinator network", "coordinator network --with style,licences", "coordinator network --mail"
+        ),
     )(server_commands.network)
     app.command(
         rich_help_panel=panel,
@@ -128,6 +131,14 @@ def _add_requests(app: typer.Typer) -> None:
             "coordinator review . --detach",
         ),
     )(client_commands.review)
+    app.command(
+        rich_help_panel=panel,
+        epilog=examples(
+            "coordinator triage inbox.mbox",
+            "coordinator triage ~/mail/archive --first 50 --all",
+            "coordinator triage inbox.mbox --format markdown --output queue.md",
+        ),
+    )(client_commands.triage)
     app.command(
         rich_help_panel=panel,
         epilog=examples(

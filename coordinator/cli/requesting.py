@@ -13,6 +13,7 @@ from coordinator.cli.carry import Form, carried_out, handed_over, print_result
 from coordinator.cli.client import Target, connect
 from coordinator.cli.exits import ExitCode
 from coordinator.cli.formats import check_place, deliver, document
+from coordinator.cli.mails import mail_parts, pack_mails
 from coordinator.cli.message import Parameters, request, source_parts
 from coordinator.cli.options import Format
 from coordinator.cli.pack import Packed, pack
@@ -39,6 +40,13 @@ async def review(target: Target, paths: Sequence[Path], order: Order, *, dry_run
         return await _dry_run(target, files, order)
     note(Text(f"{plural(len(files), 'file')}, {size(_bytes(files))}"))
     return await carry(target, Order(source_parts(files), order.parameters, order.form, order.detach, order.save))
+
+
+async def triage(target: Target, path: Path, most: int | None, order: Order) -> ExitCode:
+    """Have the mails in *path*, the first *most* of them, sorted into one queue."""
+    mails = pack_mails(path, most)
+    note(Text(f"{plural(len(mails), 'mail')}, {size(_bytes(mails))}"))
+    return await carry(target, Order(mail_parts(mails), order.parameters, order.form, order.detach))
 
 
 async def carry(target: Target, order: Order) -> ExitCode:

@@ -55,6 +55,9 @@ def serve(
         typer.Option("--agents", metavar="DIR_OR_URL", help="Agent cards: a folder, a file, or a URL; repeatable."),
     ] = None,
     plans: Annotated[list[str] | None, typer.Option("--plans", metavar="DIR", help="Plan files; repeatable.")] = None,
+    default_plan: Annotated[
+        str | None, typer.Option("--default-plan", metavar="NAME", help="The plan of messages that name none.")
+    ] = None,
     public_url: Annotated[
         str | None, typer.Option("--public-url", metavar="URL", help="How clients reach it, if not by host and port.")
     ] = None,
@@ -76,6 +79,7 @@ def serve(
         "db": db,
         "agents": agents,
         "plans": plans,
+        "default_plan": default_plan,
         "public_url": public_url,
         "auth": auth and auth.value,
         "insecure": insecure,
@@ -115,11 +119,15 @@ def network(
         Path | None, typer.Option("--cards", metavar="DIR", help="The agent cards; else the shipped ones.")
     ] = None,
     extra: WithOption = None,
+    mail: Annotated[
+        bool, typer.Option("--mail", help="The mail agents and their plan instead of the reviewers; see: triage.")
+    ] = False,
 ) -> None:
     """Keep the specialists and a coordinator running until Ctrl-C, on the ports of the agent cards."""
-    from coordinator.cli import performing
+    from coordinator.cli import members, performing
 
-    raise typer.Exit(performing.keep_running(port, db, cards, _names(extra)))
+    cast = members.MAIL if mail else members.REVIEWERS
+    raise typer.Exit(performing.keep_running(port, db, cards, cast, _names(extra)))
 
 
 def _names(listed: str | None) -> list[str]:

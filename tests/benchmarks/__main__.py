@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from coordinator.server import uvloop_runner
-from tests.benchmarks import fanout, idle, journal, merge, open_branches, quality, restart, stragglers, wide
+from tests.benchmarks import fanout, idle, journal, merge, open_branches, quality, restart, stragglers, triage, wide
 from tests.benchmarks.report import Figure, as_json, as_table
 
 BENCHMARKS = {
@@ -20,6 +20,7 @@ BENCHMARKS = {
     "idle": idle.run,
     "quality": quality.run,
     "stragglers": stragglers.run,
+    "triage": triage.run,
     "wide": wide.run,
     "open": open_branches.run,
     "restart": restart.run,

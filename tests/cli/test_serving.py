@@ -73,12 +73,13 @@ def test_options_override_the_file_and_what_is_not_given_does_not(tmp_path, monk
 
     monkeypatch.setattr(server, "serve", lambda settings: seen.append(settings) or 0)
     (tmp_path / "c.yaml").write_text("port: 9000\nlog_level: debug\nhost: ::1\ninsecure: true\n")
-    options = ["--port", "0", "--agents", "a", "--agents", "b", "--db", "memory"]
+    options = ["--port", "0", "--agents", "a", "--agents", "b", "--db", "memory", "--default-plan", "mine"]
     result = call("serve", "--config", tmp_path / "c.yaml", *options)
     assert result.exit_code == 0
     settings = seen[0]
     assert (settings.port, settings.host, settings.log_level, settings.insecure) == (0, "::1", "debug", True)
     assert [agent.card for agent in settings.agents] == ["a", "b"]
+    assert settings.default_plan == "mine"
     assert settings.database is None
 
 

@@ -18,6 +18,7 @@ from coordinator.cli.exits import Stop
 from coordinator.cli.members import Card, check_free, chosen_cards, free_ports, members, moved_cards, read_cards
 from coordinator.cli.program import program
 from coordinator.config import CARDS
+from coordinator.planning import load_plans
 
 pytestmark = pytest.mark.processes
 
@@ -28,7 +29,7 @@ from coordinator.cli.network import Member
 
 path = {"PYTHONPATH": sys.argv.pop(1)}
 
-def stubs(cards, folder, port, db):
+def stubs(cards, folder, port, db, cast=None):
     waits = [Member(card.name, [sys.executable, "-c", "import signal; signal.pause()"]) for card in cards]
     stand_in = [sys.executable, "-m", "tests.cli.stand_in", str(port)]
     return [*waits, Member("coordinator", stand_in, f"http://127.0.0.1:{port}/readyz", path)]
@@ -98,7 +99,7 @@ def test_the_specialists_that_ask_take_part_only_when_named(tmp_path):
     cards = read_cards(folder)
     assert [card.name for card in cards] == ["complexity", "deadcode", "licences", "lint", "security", "style", "types"]
     assert len({card.port for card in cards}) == 7
-    assert [file.name for file in folder.iterdir() if file.is_dir()] == ["schemas"]
+    assert {file.name for file in folder.iterdir() if file.is_dir()} == {"mail", "schemas"}
 
 
 def test_a_specialist_there_is_not_is_told_with_those_there_are(tmp_path):
@@ -134,8 +135,18 @@ def test_every_member_is_told_its_port_and_the_cards(tmp_path):
     made = members([Card("lint", "http://127.0.0.1:9/")], tmp_path, 8000, "x.db")
     assert [m.name for m in made] == ["lint", "coordinator"]
     assert made[0].command[-6:] == ["specialist_agents", "lint", "--port", "9", "--cards", str(tmp_path)]
-    assert made[1].command[-6:] == ["--port", "8000", "--agents", str(tmp_path), "--db", "x.db"]
+    assert made[1].command[-10:-4] == ["--port", "8000", "--agents", str(tmp_path), "--db", "x.db"]
     assert made[1].ready_url == "http://127.0.0.1:8000/readyz"
+
+
+def test_the_network_of_mail_agents_knows_the_plan_they_are_for(tmp_path):
+    cards = read_cards(module.MAIL.cards)
+    assert [card.name for card in cards] == ["attachments", "triage"]
+    made = members(cards, module.MAIL.cards, 8000, None, module.MAIL)
+    *_, plans, option, default = map(str, made[-1].command)
+    assert option == "--default-plan"
+    assert default in load_plans([Path(plans)])
+    assert Path(module.MAIL.sample[1]).is_file()
 
 
 def test_ports_for_a_demo_are_free_and_different():

@@ -26,6 +26,7 @@ from specialist_agents.reviewers import REVIEWERS, Reviewer
 from specialist_agents.server import Address, CannotServe, bound, serve
 from specialist_agents.store import BoundedTaskStore
 from specialist_agents.testing import running
+from specialist_agents.trades import MAIL, worker_names
 from specialist_agents.workshop import Limits
 
 ROOT = Path(__file__).parents[2]
@@ -48,15 +49,21 @@ def test_a_card_says_where_what_and_how(name, port):
 
 
 def test_every_reviewer_can_be_chosen_by_skill_or_by_tag_and_by_one_skill_of_its_own():
-    assert card_names() == sorted(PORTS | ASKING_PORTS) == sorted(REVIEWERS)
+    assert sorted(PORTS | ASKING_PORTS) == sorted(REVIEWERS)
     own = set()
-    for name in card_names():
+    for name in PORTS | ASKING_PORTS:
         skills = {skill.id: set(skill.tags) for skill in read_card(name).skills}
         assert "python-review" in skills
         assert all("python-review" in tags for tags in skills.values())
         own |= skills.keys() - {"python-review"}
     named = {"python-lint", "python-security", "python-complexity", "python-dead-code", "python-types"}
     assert own == {*named, "python-style", "python-licences"}
+
+
+def test_every_card_has_a_worker_and_the_cards_of_a_group_lie_in_a_folder_of_their_own():
+    assert card_names() == sorted(worker_names())
+    assert card_names(CARDS / "mail") == sorted(MAIL)
+    assert {path.stem for path in CARDS.glob("*.json")} == set(PORTS)
 
 
 def test_a_card_moves_with_its_address_and_keeps_its_paths():
@@ -100,7 +107,13 @@ def _command(*arguments):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["nobody"], "unknown agent 'nobody'; .* has: complexity, deadcode, licences, lint, security, style, types"),
+        (
+            ["nobody"],
+            (
+                "unknown agent 'nobody'; .* has: attachments, complexity, deadcode, licences, lint, security, style, "
+                "triage, types"
+            ),
+        ),
         ([], "the following arguments are required: NAME"),
         (["lint", "--port", "many"], "argument --port: invalid int value: 'many'"),
         (["lint", "--port", "70000"], "cannot listen at 127.0.0.1:70000: .*"),
@@ -124,7 +137,7 @@ def test_a_taken_port_is_one_line_and_status_2():
 def test_help_names_the_agents():
     ended = _command("--help")
     assert ended.returncode == 0
-    assert "complexity, deadcode, licences, lint," in " ".join(ended.stdout.split())
+    assert "attachments, complexity, deadcode, licences, lint," in " ".join(ended.stdout.split())
 
 
 def test_a_missing_tool_is_named(monkeypatch):

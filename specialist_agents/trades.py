@@ -1,0 +1,75 @@
+"""What kinds of work there are: what a message must hold, which program does it, what comes out.
+
+An agent belongs to one trade. Its name, skills and address are on its card; how its work is done is
+known only to the program, which runs in a child process.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from specialist_agents.intake import MAILS, PYTHON, Taken
+from specialist_agents.reviewers import REVIEWERS, Reviewer
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One kind of work and the shape of its documents."""
+
+    taken: Taken  #: the files it is done with, unless an agent takes others
+    work: str  #: what is done with them, in a verb
+    package: str  #: the program, started in a child process
+    artifact: str  #: id and name of the artifact
+    schema: Path  #: of each document in it, below the folder of cards
+    entries: str  #: where in a document the list is
+    entry: str  #: what one of them is called
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """An agent's trade, and the program that does its work."""
+
+    trade: Trade
+    program: Reviewer
+
+
+REVIEW = Trade(
+    taken=PYTHON,
+    work="review",
+    package="specialist_agents.analysis",
+    artifact="findings",
+    schema=Path("schemas") / "findings-v1.json",
+    entries="findings",
+    entry="finding",
+)
+TRIAGE = Trade(
+    taken=MAILS,
+    work="triage",
+    package="specialist_agents.mail",
+    artifact="triage",
+    schema=Path("schemas") / "triage-v1.json",
+    entries="items",
+    entry="mail",
+)
+ATTACHMENTS = Trade(
+    taken=MAILS,
+    work="read",
+    package="specialist_agents.mail",
+    artifact="attachments",
+    schema=Path("schemas") / "attachments-v1.json",
+    entries="items",
+    entry="attachment",
+)
+MAIL: dict[str, Worker] = {
+    "triage": Worker(TRIAGE, Reviewer(module="specialist_agents.mail.triage")),
+    "attachments": Worker(ATTACHMENTS, Reviewer(module="specialist_agents.mail.feed", distribution="pypdf")),
+}
+
+
+def worker_of(name: str) -> Worker:
+    """Return who does the work of this agent; raises KeyError when nobody does."""
+    return MAIL[name] if name in MAIL else Worker(REVIEW, REVIEWERS[name])
+
+
+def worker_names() -> list[str]:
+    """Return the agents whose work somebody can do."""
+    return [*REVIEWERS, *MAIL]
