@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from specialist_agents.app import create_app
 from specialist_agents.cards import CARDS, UnknownAgent, address_of, at_address, base_url, read_card
@@ -55,7 +55,7 @@ def serve(name: str, address: Address, limits: Limits, cards: Path = CARDS) -> N
         uvicorn.Server(settings(app, GRACE_S)).run(sockets=[listening])
 
 
-def settings(app: Starlette, grace_s: int) -> uvicorn.Config:
+def settings(app: ASGIApp, grace_s: int) -> uvicorn.Config:
     """Return uvicorn's configuration for an agent."""
     return uvicorn.Config(
         app,
