@@ -1,7 +1,7 @@
 """A stand-in for a language model's endpoint: it speaks chat completions and Anthropic's messages.
 
-For tests, and for trying minds without a key: it understands nothing; what it says is made by rule and says so. It can be late, overloaded,
-broken and rude to order. `python -m specialist_agents.minds.stand_in --port 8499`.
+For tests, and for trying minds without a key: it understands nothing; what it says is made by rule and
+says so. It can be late, overloaded and broken to order.
 """
 
 import argparse
@@ -95,6 +95,8 @@ class StandIn:
         self.heard: list[Heard] = []
         self.open = 0
         self.most_open = 0
+        self.reached = asyncio.Event()  #: a request has met silence
+        self.left = asyncio.Event()  #: and its sender has gone
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -118,8 +120,10 @@ class StandIn:
         }:
             trouble = Trouble(401, code="invalid_api_key")
         if trouble.silent:
+            self.reached.set()
             while (await receive())["type"] != "http.disconnect":
                 pass
+            self.left.set()
             return
         if trouble.status != 200:
             await _refuse(send, trouble)
