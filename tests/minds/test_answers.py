@@ -9,6 +9,7 @@ from a2a.utils.errors import A2AError
 from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Value
 
+from specialist_agents.minds import executor
 from specialist_agents.minds.stand_in import StandIn, Trouble
 from tests.minds.rig import CONTRACT, ask, message, minded, text
 
@@ -19,17 +20,15 @@ def saying(*words):
 
 
 @pytest.mark.parametrize("api", ["openai", "anthropic"])
-async def test_the_answer_comes_in_chunks_and_then_whole_with_what_it_has_cost(api):
-    stand_in = StandIn(lambda *_: "one two three four", pause_s=0.15)
+async def test_the_answer_comes_in_chunks_and_then_whole_with_what_it_has_cost(monkeypatch, api):
+    monkeypatch.setattr(executor, "PIECE_INTERVAL_S", 0.0)
+    stand_in = saying("one two three four")
     async with minded(stand_in, api=api) as client:
         came = await ask(client)
         kept = await client.get_task(GetTaskRequest(id=came.task.id))
     assert came.state == "COMPLETED"
-    chunks = came.chunks
-    assert len(chunks) >= 3
-    assert [append for _, append in chunks] == [False, *[True] * (len(chunks) - 2), False]
-    assert chunks[-1][0] == "one two three four"
-    assert chunks[-1][0].startswith("".join(words for words, _ in chunks[:-1]))
+    pieces = [("one", False), (" two", True), (" three", True), (" four", True)]
+    assert came.chunks == [*pieces, ("one two three four", False)]
     assert [part.text for part in kept.artifacts[0].parts] == ["one two three four"]
     usage = came.metadata["usage"]
     assert usage["requests"] == 1
@@ -123,6 +122,13 @@ async def test_what_nobody_can_read_is_refused_before_there_is_a_task(part, told
         with pytest.raises(A2AError, match=told):
             await ask(client, part)
     assert not stand_in.heard
+
+
+async def test_pieces_that_come_quickly_are_told_together():
+    async with minded(saying(*["word"] * 200)) as client:
+        came = await ask(client)
+    assert len(came.chunks) < 100
+    assert came.answer == [" ".join(["word"] * 200)]
 
 
 async def test_an_answer_that_is_cut_off_says_so():

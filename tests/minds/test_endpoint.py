@@ -76,7 +76,7 @@ async def test_a_pause_one_question_is_told_counts_for_all():
         (Trouble(400), "the endpoint refused the request (HTTP 400)"),
         (Trouble(429, code="insufficient_quota"), "the account at the endpoint has nothing left to spend (HTTP 429)"),
     ],
-    ids=lambda value: value.code if isinstance(value, Trouble) else "",
+    ids=["a wrong key", "no such model", "a wrong request", "nothing left"],
 )
 async def test_what_would_fail_again_is_not_tried_again(monkeypatch, trouble, told):
     monkeypatch.setenv("STAND_IN_KEY", "a-key")
