@@ -35,7 +35,7 @@ BINDINGS = ("JSONRPC", "HTTP+JSON")
 VERSIONS = ("1.0", "0.3")
 
 NOT_READY = "not-ready"
-"""The tag of a skill whose agent lacks something, such as a key; the card's description says what."""
+"""The tag of a skill whose agent lacks something, such as a key; the first line of the card's description says what."""
 
 MOST_WORDS = 300
 
@@ -197,7 +197,8 @@ def best_interface(card: a2a.AgentCard) -> a2a.AgentInterface | None:
 
 def _lacking(card: a2a.AgentCard) -> str:
     unready = any(NOT_READY in skill.tags for skill in card.skills)
-    return " ".join(card.description.split())[:MOST_WORDS] if unready else ""
+    said = card.description.strip().splitlines() or ["it does not say why"]
+    return " ".join(said[0].split())[:MOST_WORDS] if unready else ""
 
 
 def _read_card(file: Path) -> a2a.AgentCard:

@@ -26,6 +26,11 @@ class Piece:
     agent: str = ""  #: who said it, where somebody noted that
     data: object = None  #: the document itself, where it came as data
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is text that nobody has named or signed."""
+        return not self.name and not self.agent and self.data is None
+
 
 @dataclass(frozen=True, slots=True)
 class Material:
@@ -33,6 +38,11 @@ class Material:
 
     wish: Piece | None
     documents: tuple[Piece, ...]
+
+    @property
+    def is_one_message(self) -> bool:
+        """Whether there is only one text without a name, which may be a request, a document, or both."""
+        return self.wish is None and len(self.documents) == 1 and self.documents[0].is_plain
 
     @property
     def pieces(self) -> tuple[Piece, ...]:
@@ -57,9 +67,7 @@ def material_of(message: Message, max_characters: int) -> Material:
 
 
 def _wish(pieces: Sequence[Piece]) -> Piece | None:
-    first = pieces[0]
-    is_plain = not first.name and not first.agent and first.data is None
-    return first if is_plain and len(pieces) > 1 else None
+    return pieces[0] if pieces[0].is_plain and len(pieces) > 1 else None
 
 
 def _piece(number: int, part: Part) -> Piece:

@@ -1,6 +1,6 @@
 """Planning by rule: a sub-task for every file, or for every section of a document.
 
-The same material gives the same list, and every part of it is in exactly one sub-task.
+The same material gives the same list, and everything is in exactly one sub-task but the request, which is in all.
 """
 
 import re
@@ -34,9 +34,10 @@ def _of_files(material: Material, groups: Sequence[Sequence[Piece]]) -> Iterator
 
 
 def _of_sections(material: Material, groups: Sequence[Sequence[str]]) -> Iterator[dict[str, Any]]:
-    wish = {"parts": [material.wish.number]} if material.wish else {}
+    # In one text with the section, since a part of its own would stand behind the section and look like the document.
+    wish = [material.wish.text.strip()] if material.wish else []
     for number, group in enumerate(groups, start=1):
-        yield {"id": f"section-{number}", "text": "\n".join(group), **wish}
+        yield {"id": f"section-{number}", "text": "\n\n".join([*wish, *group])}
 
 
 def _sections(text: str) -> list[str]:

@@ -1,7 +1,7 @@
 """An agent whose key is missing: it serves its card all the same, and the card says so.
 
 Whoever reads the card knows before sending: every skill has the tag `not-ready`, and the description
-begins with what has to be done.
+begins with a line that says what has to be done.
 """
 
 from pathlib import Path
@@ -18,8 +18,8 @@ def missing(settings: AgentSettings, endpoint: EndpointSettings | None, file: Pa
     if settings.by == "rule" or endpoint is None or endpoint.is_ready:
         return ""
     return (
-        f"Not ready: set the environment variable {endpoint.key_env} to a key for {endpoint.base_url or endpoint.api} "
-        f"and start this agent again, or change endpoint.key_env in {file.name}."
+        f"Not ready: set the environment variable {endpoint.key_env} (endpoint.key_env in {file.name}) "
+        f"to a key for {endpoint.base_url or endpoint.api}, and start this agent again"
     )
 
 
@@ -27,7 +27,7 @@ def unready(card: AgentCard, lacking: str) -> AgentCard:
     """Return the card of an agent that lacks something."""
     told = AgentCard()
     told.CopyFrom(card)
-    told.description = f"{lacking} {card.description}"
+    told.description = f"{lacking}\n\n{card.description}"
     for skill in told.skills:
         skill.tags.append(NOT_READY)
     return told

@@ -60,7 +60,11 @@ def _text(content: str | Sequence[Mapping[str, Any]]) -> str:
 def by_rule(instructions: str, material: str) -> str:
     """Say something that depends on both halves: a list of sub-tasks where one is asked for, else a few lines."""
     agents = re.findall(r"^- ([a-z]+-view): (.+)$", instructions, re.MULTILINE)
-    documents = re.findall(r'^<document-\w+ part="(\d+)".*?>\n(.*?)\n</document-', material, re.MULTILINE | re.DOTALL)
+    documents = re.findall(
+        r'^<(?:document|message)-\w+ part="(\d+)".*?>\n(.*?)\n</(?:document|message)-',
+        material,
+        re.MULTILINE | re.DOTALL,
+    )
     if '{"tasks":' in instructions:
         numbers = [int(number) for number, _ in documents]
         tasks = [{"id": name, "text": f"Look for: {can}.", "parts": numbers, "agent": name} for name, can in agents[:3]]
@@ -69,7 +73,7 @@ def by_rule(instructions: str, material: str) -> str:
     words = sum(len(text.split()) for _, text in documents)
     opening = re.sub(r"\s+", " ", documents[0][1])[:90] if documents else ""
     lines = [
-        f"(stand-in) {name[1] if name else 'nobody'} was given {len(documents)} documents of {words} words.",
+        f"(stand-in) {name[1] if name else 'nobody'} was given {words} words, number of parts: {len(documents)}.",
         f"The first one begins: {opening}",
     ]
     return "\n\n".join(lines)

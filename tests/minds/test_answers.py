@@ -97,13 +97,13 @@ async def test_what_counts_as_a_sign_of_injection(words, sign):
     assert [found["sign"] for found in came.metadata.get("injection_signs", [])] == ([sign] if sign else [])
 
 
-async def test_data_is_read_as_json_and_a_text_alone_is_the_document():
+async def test_data_is_read_as_json_and_a_text_alone_is_a_message_that_may_be_request_and_document():
     stand_in = saying("fine")
     async with minded(stand_in) as client:
         await ask(client, Part(data=ParseDict({"rent": 900}, Value())))
         await ask(client, text("Rent is 900."))
     assert '"rent": 900' in stand_in.heard[0].material
-    assert re.match(r'<document-\w+ part="0">\nRent is 900\.', stand_in.heard[1].material)
+    assert re.match(r'<message-\w+ part="0">\nRent is 900\.', stand_in.heard[1].material)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,10 @@ async def test_without_a_key_the_card_says_what_to_set(monkeypatch):
     monkeypatch.delenv("STAND_IN_KEY", raising=False)
     async with thinking("legal-view", configured("http://127.0.0.1:1", key_env="STAND_IN_KEY")) as url:
         card, ready = await _card(url)
-    assert card.description.startswith("Not ready: set the environment variable STAND_IN_KEY to a key")
+    assert card.description.splitlines()[0] == (
+        "Not ready: set the environment variable STAND_IN_KEY (endpoint.key_env in minds.yaml) "
+        "to a key for http://127.0.0.1:1/v1, and start this agent again"
+    )
     assert all("not-ready" in skill.tags for skill in card.skills)
     assert ready == 503
 

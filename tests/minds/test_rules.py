@@ -65,7 +65,7 @@ def test_every_section_is_a_sub_task_and_what_stands_before_goes_with_the_first(
 
 def test_a_document_without_sections_is_one_sub_task():
     assert tasks(text("Read."), text("# One\n\nwords")) == [
-        {"id": "section-1", "text": "# One\n\nwords", "parts": [0]},
+        {"id": "section-1", "text": "Read.\n\n# One\n\nwords"},
     ]
 
 
@@ -74,7 +74,9 @@ def test_whatever_the_document_every_letter_is_in_exactly_one_sub_task_and_the_l
     parts = [text(words) for words in ("Read.", *texts)]
     listed = tasks(*parts, most=most)
     assert len(listed) <= most
-    assert "".join("".join(task["text"] for task in listed).split()) == "".join("".join(texts).split())
+    assert all(task["text"].startswith("Read.\n\n") for task in listed)
+    said = "".join(task["text"].removeprefix("Read.") for task in listed)
+    assert "".join(said.split()) == "".join("".join(texts).split())
     assert PlannedList.model_validate({"tasks": listed})
 
 
