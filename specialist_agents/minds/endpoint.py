@@ -6,7 +6,8 @@ wait, and which words a failure gets. Nothing here knows A2A.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from anthropic import AsyncAnthropic
@@ -27,6 +28,7 @@ from pydantic_ai.exceptions import (
     ModelUnavailableError,
 )
 from pydantic_ai.messages import (
+    ModelResponse,
     ModelResponseStreamEvent,
     PartDeltaEvent,
     PartStartEvent,
@@ -48,6 +50,7 @@ from specialist_agents.minds.results import MindFailure, Saying, Usage
 
 LONGEST_PAUSE_S = 60.0
 _WORDS = 300
+UNREADABLE = "the endpoint's answer cannot be read: look at endpoint.api and endpoint.base_url"
 _PASSING = (ModelRateLimitError, ModelUnavailableError, ModelServerError, ModelConnectionError)
 
 
@@ -100,22 +103,34 @@ class Endpoint:
                 await saying.progress(f"{_words(error)}; attempt {attempt + 1} follows")
 
     async def _once(self, prompt: Prompt, saying: Saying, said: list[str]) -> Reply:
+        reply = Reply("", Usage(0, 0), was_cut=False)
+        async with aclosing(self._events(prompt)) as events:
+            async for event in events:
+                if isinstance(event, ModelResponse):
+                    used = Usage(event.usage.input_tokens, event.usage.output_tokens)
+                    reply = Reply("".join(said), used, event.finish_reason == "length")
+                else:
+                    said.append(event)
+                    await saying.piece(event)
+        return reply
+
+    async def _events(self, prompt: Prompt) -> AsyncGenerator[str | ModelResponse, None]:
+        """Yield the pieces of text and then the whole; raises MindFailure for what has no known form."""
         request = ModelRequest(parts=[UserPromptPart(prompt.material)], instructions=prompt.instructions)
         settings = ModelSettings(max_tokens=self.settings.max_output_tokens, timeout=self.settings.silence_timeout)
         try:
             async with model_request_stream(self._model, [request], model_settings=settings) as stream:
                 async for event in stream:
                     if text := _text(event):
-                        said.append(text)
-                        await saying.piece(text)
-                response = stream.get()
+                        yield text
+                yield stream.get()
         except ModelAPIError:
             raise
         except AgentRunError as error:
             raise MindFailure(f"the model's answer cannot be used: {str(error)[:_WORDS]}") from error
-        used = response.usage
-        was_cut = response.finish_reason == "length"
-        return Reply("".join(said), Usage(used.input_tokens, used.output_tokens), was_cut)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            # The libraries read events as they come, without checking their form first.
+            raise MindFailure(UNREADABLE) from error
 
     async def _turn(self) -> None:
         """Wait until the endpoint may be asked; all open questions keep the pause one of them was told."""
@@ -177,7 +192,8 @@ def _words(error: ModelAPIError) -> str:
         (ModelNotFoundError, "the endpoint does not know the model"),
         (ModelContextWindowExceededError, "the material is longer than the model can read"),
     )
-    said = next((words for kind, words in kinds if isinstance(error, kind)), "the endpoint refused the request")
+    otherwise = "the endpoint refused the request" if status else UNREADABLE
+    said = next((words for kind, words in kinds if isinstance(error, kind)), otherwise)
     return said + status
 
 

@@ -29,6 +29,7 @@ class Trouble:
     code: str = "trouble"
     breaks_after: int | None = None  #: pieces of the answer before the connection ends without a word
     silent: bool = False  #: says nothing at all until the other side is gone
+    junk: str = ""  #: said instead of events
 
 
 @dataclass(slots=True)
@@ -140,6 +141,9 @@ class StandIn:
         said = self.write(heard.instructions, heard.material)
         start = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]}
         await send(start)
+        if trouble.junk:
+            await send({"type": "http.response.body", "body": trouble.junk.encode()})
+            return
         count = 0
         async with aclosing(form(heard, self._pieces(said))) as events:
             async for event in events:

@@ -8,9 +8,22 @@ from pydantic_ai.exceptions import ModelHTTPError
 
 from specialist_agents.minds.configuration import EndpointSettings
 from specialist_agents.minds.endpoint import Endpoint
+from specialist_agents.minds.prompt import Prompt
+from specialist_agents.minds.results import MindFailure
 from specialist_agents.minds.stand_in import StandIn, Trouble
+from specialist_agents.minds.testing import standing_in
 from specialist_agents.server import bound
 from tests.minds.rig import ask, minded
+
+
+class Nobody:
+    """Listens to nothing."""
+
+    async def progress(self, words):
+        pass
+
+    async def piece(self, text):
+        pass
 
 
 def late(header):
@@ -56,13 +69,14 @@ async def test_the_next_request_waits_as_long_as_the_endpoint_says_else_a_pause_
 
 
 async def test_a_pause_one_question_is_told_counts_for_all():
-    endpoint = Endpoint(EndpointSettings(model="m"))
-    endpoint._postpone(ModelHTTPError(429, "m", headers={"retry-after": "60"}), 1, asyncio.timeout(None))
-    turn = asyncio.timeout(0.01)
-    with pytest.raises(TimeoutError):
-        async with turn:
-            await endpoint._turn()
-    await endpoint.aclose()
+    stand_in = StandIn()
+    async with standing_in(stand_in) as url:
+        endpoint = Endpoint(EndpointSettings(model="m", base_url=f"{url}/v1", answer_timeout=0.05))
+        endpoint._postpone(ModelHTTPError(429, "m", headers={"retry-after": "60"}), 1, asyncio.timeout(None))
+        with pytest.raises(MindFailure, match=r"had not answered after 0\.05 seconds"):
+            await endpoint.ask(Prompt("instructions", "material"), Nobody())
+        await endpoint.aclose()
+    assert not stand_in.heard
 
 
 @pytest.mark.parametrize(
@@ -102,6 +116,21 @@ async def test_an_answer_that_breaks_off_fails_the_task_and_is_not_begun_again(a
         came = await ask(client)
     assert (came.state, len(stand_in.heard)) == ("FAILED", 1)
     assert came.words.startswith("the answer broke off: ")
+
+
+@pytest.mark.parametrize("api", ["openai", "anthropic"])
+@pytest.mark.parametrize(
+    "junk",
+    ["data: no json\n\n", 'data: {"foo": 1}\n\n', "data: [1]\n\n", "<html>hello</html>", 'data: {"choices": 3}\n\n'],
+)
+async def test_an_endpoint_that_speaks_another_language_fails_the_task_in_words(api, junk):
+    stand_in = StandIn(troubles=[Trouble(junk=junk)])
+    async with minded(stand_in, api=api) as client:
+        came = await ask(client)
+    assert (came.state, len(stand_in.heard)) == ("FAILED", 1)
+    assert came.words.startswith(
+        ("the endpoint's answer cannot be read", "the model's answer cannot be used", "the model ans")
+    )
 
 
 async def test_an_endpoint_that_falls_silent_is_given_up_after_the_silence():
