@@ -34,6 +34,11 @@ BINDINGS = ("JSONRPC", "HTTP+JSON")
 
 VERSIONS = ("1.0", "0.3")
 
+NOT_READY = "not-ready"
+"""The tag of a skill whose agent lacks something, such as a key; the first line of the card's description says what."""
+
+MOST_WORDS = 300
+
 log = logging.getLogger(__name__)
 
 
@@ -46,6 +51,7 @@ class KnownAgent:
     card: a2a.AgentCard | None = None
     ref: AgentRef | None = None
     error: str = ""
+    lacking: str = ""  #: why it would reject whatever it is sent, in its own words; empty: it is ready
 
     @property
     def skills(self) -> tuple[a2a.AgentSkill, ...]:
@@ -57,7 +63,7 @@ class KnownAgent:
         if self.ref is None:
             return None
         tags = {tag for skill in self.skills for tag in skill.tags} | set(self.entry.tags)
-        return AgentCandidate(self.ref, frozenset(tags))
+        return AgentCandidate(self.ref, frozenset(tags), self.lacking)
 
 
 class Directory:
@@ -126,10 +132,10 @@ class Directory:
     async def _ask(self, agent: KnownAgent) -> KnownAgent:
         url = agent.entry.card if _is_url(agent.entry.card) else (agent.ref.url if agent.ref else "")
         try:
-            await self._fetch(url)
+            card = await self._fetch(url)
         except AgentCardResolutionError as error:
             return replace(agent, error=str(error))
-        return replace(agent, error="")
+        return replace(agent, error="", lacking=_lacking(card))
 
     async def _fetch(self, url: str) -> a2a.AgentCard:
         """Read the card at *url*: a card URL as it is, else the well-known path below it, else below its origin."""
@@ -176,7 +182,7 @@ def known_agent(card: a2a.AgentCard, entry: AgentEntry, source: str) -> KnownAge
         skills=tuple(sorted(skill.id for skill in card.skills)),
         pushing=entry.wait == "push" or (entry.wait == "auto" and card.capabilities.push_notifications),
     )
-    return KnownAgent(name, entry, card, ref)
+    return KnownAgent(name, entry, card, ref, lacking=_lacking(card))
 
 
 def best_interface(card: a2a.AgentCard) -> a2a.AgentInterface | None:
@@ -187,6 +193,12 @@ def best_interface(card: a2a.AgentCard) -> a2a.AgentInterface | None:
             if spoken and interface.protocol_binding in BINDINGS and interface.url:
                 return interface
     return None
+
+
+def _lacking(card: a2a.AgentCard) -> str:
+    unready = any(NOT_READY in skill.tags for skill in card.skills)
+    said = card.description.strip().splitlines() or ["it does not say why"]
+    return " ".join(said[0].split())[:MOST_WORDS] if unready else ""
 
 
 def _read_card(file: Path) -> a2a.AgentCard:

@@ -9,13 +9,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from a2a.server.agent_execution import AgentExecutor, RequestContext
+from a2a.server.agent_execution import RequestContext
 from a2a.server.events import EventQueue
 from a2a.server.tasks import TaskUpdater
-from a2a.types.a2a_pb2 import Message, Part, Task, TaskState, TaskStatus
-from google.protobuf.timestamp_pb2 import Timestamp
+from a2a.types.a2a_pb2 import Message, Part
 from typing_extensions import override
 
+from specialist_agents.accepting import JudgingExecutor, accepted
 from specialist_agents.documents import Documents
 from specialist_agents.intake import PYTHON, SourceFile, Taken, files_of
 from specialist_agents.trades import REVIEW, Trade
@@ -24,7 +24,7 @@ from specialist_agents.workshop import ReviewFailure, Workshop
 logger = logging.getLogger(__name__)
 
 
-class ReviewExecutor(AgentExecutor):
+class ReviewExecutor(JudgingExecutor):
     """Runs reviews for one agent, a few at a time."""
 
     def __init__(
@@ -44,6 +44,7 @@ class ReviewExecutor(AgentExecutor):
         self._documents = documents
         self._slots = asyncio.Semaphore(concurrent)
 
+    @override
     def judge(self, message: Message) -> None:
         """Refuse a message before there is a task for it; raises the protocol's own error."""
         files_of(message, self._taken)
@@ -55,7 +56,7 @@ class ReviewExecutor(AgentExecutor):
         updater = TaskUpdater(event_queue, context.task_id or "", context.context_id or "")
         files = files_of(message, self._taken)
         if context.current_task is None:
-            await event_queue.enqueue_event(_accepted(context, message, files))
+            await event_queue.enqueue_event(accepted(context, message, _kept(message, files)))
         if files:
             await self._begin(updater, files, context)
         else:
@@ -117,29 +118,11 @@ class ReviewExecutor(AgentExecutor):
         return sum(count for _, count in parts)
 
 
-def _accepted(context: RequestContext, message: Message, files: Sequence[SourceFile]) -> Task:
-    """Return the new task. Its history keeps the message without the files' contents.
-
-    The message's id stays, so that a sender in doubt finds the task; the contents would otherwise
-    be stored, copied and sent back with every answer.
-    """
-    kept = Message(
-        message_id=message.message_id,
-        role=message.role,
-        task_id=context.task_id,
-        context_id=context.context_id,
-        extensions=message.extensions,
-        reference_task_ids=message.reference_task_ids,
-    )
-    if message.HasField("metadata"):
-        kept.metadata.CopyFrom(message.metadata)
+def _kept(message: Message, files: Sequence[SourceFile]) -> list[Part]:
+    """Return what the task's history keeps of the message: the words, not the files."""
     size = sum(len(file.content) for file in files)
-    kept.parts.extend(part for part in message.parts if part.HasField("text") and not part.filename)
-    kept.parts.append(Part(text=f"{count_of(len(files), 'file')}, {size} bytes, not kept here"))
-    now = Timestamp()
-    now.GetCurrentTime()
-    status = TaskStatus(state=TaskState.TASK_STATE_SUBMITTED, timestamp=now)
-    return Task(id=context.task_id, context_id=context.context_id, status=status, history=[kept])
+    words = [part for part in message.parts if part.HasField("text") and not part.filename]
+    return [*words, Part(text=f"{count_of(len(files), 'file')}, {size} bytes, not kept here")]
 
 
 def says(updater: TaskUpdater, text: str) -> Message:

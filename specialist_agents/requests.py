@@ -33,7 +33,7 @@ from a2a.utils.errors import A2AError, PushNotificationNotSupportedError, TaskNo
 from a2a.utils.task import apply_history_length
 from typing_extensions import override
 
-from specialist_agents.executor import ReviewExecutor
+from specialist_agents.accepting import JudgingExecutor
 from specialist_agents.waiting import Waiting
 
 MAX_REMEMBERED = 10_000
@@ -63,9 +63,9 @@ class ClaimedTaskIds(RequestContextBuilder):
 
 
 class ReviewRequests(DefaultRequestHandlerV2):
-    """Serves one reviewer's requests."""
+    """Serves one agent's requests."""
 
-    def __init__(self, executor: ReviewExecutor, store: TaskStore, card: AgentCard) -> None:
+    def __init__(self, executor: JudgingExecutor, store: TaskStore, card: AgentCard) -> None:
         super().__init__(executor, store, card, request_context_builder=ClaimedTaskIds())
         self._judge = executor.judge
         self._claims: OrderedDict[bytes, str] = OrderedDict()

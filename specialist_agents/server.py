@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from specialist_agents.app import create_app
 from specialist_agents.cards import CARDS, UnknownAgent, address_of, at_address, base_url, read_card
@@ -20,7 +20,7 @@ from specialist_agents.workshop import Limits
 
 #: Longer than any client keeps an idle connection: who closes first must not be the server.
 KEEP_ALIVE_S = 75
-_GRACE_S = 5
+GRACE_S = 5
 
 logger = logging.getLogger(__name__)
 
@@ -52,10 +52,10 @@ def serve(name: str, address: Address, limits: Limits, cards: Path = CARDS) -> N
         url = address.public_url or base_url(host, listening.getsockname()[1], card)
         app = create_app(at_address(card, url), limits=limits)
         logger.info("listening", extra={"agent": name, "url": url})
-        uvicorn.Server(settings(app, _GRACE_S)).run(sockets=[listening])
+        uvicorn.Server(settings(app, GRACE_S)).run(sockets=[listening])
 
 
-def settings(app: Starlette, grace_s: int) -> uvicorn.Config:
+def settings(app: ASGIApp, grace_s: int) -> uvicorn.Config:
     """Return uvicorn's configuration for an agent."""
     return uvicorn.Config(
         app,

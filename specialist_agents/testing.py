@@ -17,6 +17,7 @@ import uvicorn
 from a2a.client import A2ACardResolver, Client, ClientConfig, ClientFactory
 from a2a.types.a2a_pb2 import Artifact, Message, Part, Role, SendMessageRequest, StreamResponse, Task
 from google.protobuf.json_format import MessageToDict
+from starlette.types import ASGIApp
 from typing_extensions import override
 
 from specialist_agents.app import create_app
@@ -51,14 +52,23 @@ async def running(
         card = read_card(name)
         url = base_url(_HOST, listening.getsockname()[1], card)
         app = create_app(at_address(card, url), limits=limits, worker=worker, folder=folder)
-        server = _Server(settings(app, grace_s=1))
-        async with asyncio.TaskGroup() as group:
-            group.create_task(server.serve(sockets=[listening]))
-            await server.ready.wait()
-            try:
-                yield url
-            finally:
-                server.should_exit = True
+        async with hosting(app, listening):
+            yield url
+
+
+@asynccontextmanager
+async def hosting(app: ASGIApp, listening: socket.socket, *, lifespan: bool = True) -> AsyncIterator[None]:
+    """Serve an application on a bound socket."""
+    config = settings(app, grace_s=1)
+    config.lifespan = "on" if lifespan else "off"
+    server = _Server(config)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(server.serve(sockets=[listening]))
+        await server.ready.wait()
+        try:
+            yield
+        finally:
+            server.should_exit = True
 
 
 @asynccontextmanager

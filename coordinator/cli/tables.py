@@ -48,6 +48,8 @@ def agents_table(agents: Iterable[Json]) -> Table:
     table = _table("agent", "reachable", "branches", "circuit", "skills", "url", "error")
     for agent in agents:
         answer = ("yes", "green") if agent.get("reachable") else ("no", "red")
+        if agent.get("lacking"):
+            answer = ("not ready", "yellow")
         table.add_row(
             Text(printable(agent.get("name", ""))),
             Text(*answer),
@@ -55,7 +57,7 @@ def agents_table(agents: Iterable[Json]) -> Table:
             Text(*_circuit_words(agent.get("circuit"))),
             Text(", ".join(printable(skill.get("id", "")) for skill in agent.get("skills", []))),
             Text(printable(agent.get("url", ""))),
-            Text(printable(agent.get("error") or ""), style="red"),
+            Text(printable(agent.get("error") or agent.get("lacking") or ""), style="red"),
         )
     return table
 

@@ -81,6 +81,7 @@ def _agent(agent: KnownAgent) -> dict[str, Any]:
         "url": agent.ref.url if agent.ref else agent.entry.card,
         "reachable": not agent.error,
         "error": agent.error or None,
+        "lacking": agent.lacking or None,
         "skills": [{"id": skill.id, "tags": list(skill.tags)} for skill in agent.skills],
         "streaming": bool(agent.ref and agent.ref.streaming),
         "version": agent.ref.version if agent.ref else "",

@@ -163,6 +163,8 @@ class Reading:
         if update.append and known is not None:
             self._grow(chunk)
             known.parts.extend(chunk.parts)
+            if chunk.HasField("metadata"):  # the last chunk is where an agent knows what it has used
+                known.metadata.MergeFrom(chunk.metadata)
         else:
             self._put(chunk)
 

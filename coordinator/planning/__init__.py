@@ -7,7 +7,8 @@ Nothing here speaks to the network.
 from coordinator.planning.expand import Draft, expand
 from coordinator.planning.files import FanOut, PlanFile, StageFile, load_plans, plan_schema
 from coordinator.planning.planned import PlannedTask
-from coordinator.planning.resolve import AgentCandidate, Asked, Resolved, agents_of, resolve
+from coordinator.planning.ready import AgentCandidate
+from coordinator.planning.resolve import Asked, Resolved, agents_of, resolve
 
 __all__ = [
     "AgentCandidate",

@@ -14,16 +14,9 @@ from coordinator.planning.fields import assistants_of
 from coordinator.planning.files import CLIENT, PlanFile, StageFile, To
 from coordinator.planning.graph import in_order
 from coordinator.planning.planned import PlannedTask
+from coordinator.planning.ready import AgentCandidate, Team, check_ready
 
 Bound = TypeVar("Bound", int, float)
-
-
-@dataclass(frozen=True, slots=True)
-class AgentCandidate:
-    """What planning needs to know of an agent."""
-
-    ref: AgentRef
-    tags: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +73,8 @@ def agents_of(plan: PlanFile, agents: Iterable[AgentCandidate]) -> dict[str, tup
     chosen = {}
     for name, stage in plan.stages.items():
         where = f"plan {plan.name}, stage {name}"
-        chosen[name] = _choose(where, stage.fan_out.to, known)[0]
-        _assistants(where, stage, known)
+        chosen[name], stand_ins = _choose(where, stage.fan_out.to, known)
+        check_ready(where, stage, Team(chosen[name], stand_ins, _assistants(where, stage, known)), known)
     return chosen
 
 
@@ -108,7 +101,10 @@ def _stage(
     narrower: Limits,
 ) -> Stage:
     fan_out, failure, barrier = stage.fan_out, stage.on_failure, stage.barrier
-    agents, stand_ins = _choose(f"plan {plan.name}, stage {name}", fan_out.to, known)
+    where = f"plan {plan.name}, stage {name}"
+    agents, stand_ins = _choose(where, fan_out.to, known)
+    assistants = _assistants(where, stage, known)
+    check_ready(where, stage, Team(agents, stand_ins, assistants), known)
     return Stage(
         name=name,
         agents=agents,
@@ -128,7 +124,7 @@ def _stage(
         need=barrier.need,
         stragglers=barrier.stragglers,
         merge=stage.merge,
-        assistants=_assistants(f"plan {plan.name}, stage {name}", stage, known),
+        assistants=assistants,
         expect=stage.expect,
         passes_through=plan.passes_through,
         keep_message_id=fan_out.keep_message_id,

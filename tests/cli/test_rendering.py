@@ -205,6 +205,12 @@ def test_agents_are_listed_with_their_errors():
     assert told[2].endswith("http://127.0.0.1:8425/  connection refused")
 
 
+def test_an_agent_that_is_not_ready_is_listed_with_what_it_lacks():
+    (_, row) = lines(agents_table([{"name": "legal", "reachable": True, "lacking": "set OPENAI_API_KEY"}]))
+    assert row.startswith("legal  not ready")
+    assert row.endswith("set OPENAI_API_KEY")
+
+
 def test_an_agent_in_trouble_is_listed_with_its_lowered_cap_and_when_it_is_tried_again():
     branches = {"cap": 4, "most": 8, "inUse": 4, "waiting": 2}
     circuit = {"state": "half_open", "failures": 5, "retrySeconds": 11.6}

@@ -61,6 +61,14 @@ def test_chunks_are_put_together_as_the_protocol_means_it(chunks, parts):
     assert texts(read(*chunks)) == parts
 
 
+def test_what_an_added_chunk_says_about_the_artifact_counts_too():
+    first, last = chunk("a", "1"), chunk("a", "2", append=True)
+    first.artifact_update.artifact.metadata.update({"draft": True, "usage": {"output_tokens": 1}})
+    last.artifact_update.artifact.metadata.update({"usage": {"output_tokens": 7}})
+    ((artifact,), _) = read(first, last).artifacts()
+    assert artifact.metadata == {"draft": True, "usage": {"output_tokens": 7}}
+
+
 def test_a_snapshot_replaces_everything_held():
     reading = read(chunk("a", "doubled"), chunk("a", "doubled", append=True))
     whole = a2a.Artifact(artifact_id="a", parts=[a2a.Part(text="once")])

@@ -39,9 +39,9 @@ def an_agent(name: str, *skills: str) -> AgentRef:
     return AgentRef(name, f"http://{name}.example/", skills=skills)
 
 
-def candidate(name: str, *, skills: Iterable[str] = (), tags: Iterable[str] = ()) -> AgentCandidate:
+def candidate(name: str, *, skills: Iterable[str] = (), tags: Iterable[str] = (), lacking: str = "") -> AgentCandidate:
     """Return an agent as the directory knows it."""
-    return AgentCandidate(an_agent(name, *skills), frozenset(tags))
+    return AgentCandidate(an_agent(name, *skills), frozenset(tags), lacking)
 
 
 def text(words: str, filename: str = "") -> Part:
