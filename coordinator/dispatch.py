@@ -172,7 +172,9 @@ class Dispatch:
         try:
             event, payloads = await asyncio.to_thread(merge, command, bodies, self.now())
         except ValueError as error:
-            failed = MergeFailed(at=self.now(), stage=command.stage, reason=str(error), is_late=command.is_late)
+            failed = MergeFailed(
+                at=self.now(), stage=command.stage, reason=str(error), is_late=command.is_late, piece=command.piece
+            )
             self.emit(Fact(failed))
             return
         self.emit(Fact(event, payloads))

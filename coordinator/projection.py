@@ -19,6 +19,7 @@ from a2a.types import a2a_pb2 as a2a
 
 from coordinator.core.coordination import Coordination
 from coordinator.core.events import Event as CoreEvent
+from coordinator.core.events import MessageReceived
 from coordinator.core.extension import PROGRESS, RUN, URI
 from coordinator.core.model import Artifact, Message, Part, PartRef, Verdict
 from coordinator.core.questions import Question, Reception
@@ -51,6 +52,7 @@ class _Feed:
     told: deque[TaskView] = field(default_factory=lambda: deque(maxlen=MOST_TOLD))
     told_number: int = 0  #: how many views were ever told; `told` keeps the latest
     told_seq: int = 0
+    heard: dict[str, int] = field(default_factory=dict)  #: receipts of messages, and how much was told before each
     next_progress: float = 0.0  #: on the monotonic clock
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -61,6 +63,8 @@ class _Feed:
             self.coordination = Coordination.replay([event])
             return
         before = self.coordination.told
+        if isinstance(event, MessageReceived):
+            self.heard[event.receipt] = self.told_number
         self.coordination.receive(event)
         if self.coordination.told != before:
             self._tell(view_of(self.coordination, event.at))
@@ -114,14 +118,17 @@ class Projection:
         await self._advance(task_id, feed)
         return feed.view()
 
-    async def reception(self, task_id: str, receipt: str) -> Reception:
-        """Return what became of a message put for the task, as soon as its driver and its specialist have said."""
+    async def reception(self, task_id: str, receipt: str) -> tuple[Reception, int]:
+        """Return what became of a message put for the task, as soon as its driver and its specialist have said.
+
+        With it comes how many views were told before the message counted: those after it know of it; see `follow`.
+        """
         async with self.journal.subscribe(task_id) as hints:
             while True:
                 coordination = await outlast(partial(self.coordination, task_id))  # the message is in: see `follow`
                 reception = coordination.reception(receipt) if coordination else None
                 if reception is not None and reception.is_decided:
-                    return reception
+                    return reception, self._feed(task_id).heard.get(receipt, 0)
                 await hints.wait(RECHECK_S)
 
     async def coordination(self, task_id: str) -> Coordination | None:
@@ -129,12 +136,6 @@ class Projection:
         feed = self._feed(task_id)
         await self._advance(task_id, feed)
         return feed.coordination
-
-    async def told(self, task_id: str) -> int:
-        """Return how many views of the task were told so far; see `follow`."""
-        feed = self._feed(task_id)
-        await self._advance(task_id, feed)
-        return feed.told_number
 
     async def follow(
         self, task_id: str, *, after: int | None = None, with_progress: bool = True

@@ -59,6 +59,7 @@ class Attempt:
     messages: int = 0  #: how many followed the first one
     inquiries: tuple[Inquiry, ...] = ()  #: what its task asks; empty: it asks nothing
     mark: str = ""  #: of the status in which it asks
+    questions: int = 0  #: how often it has asked something new
     parked_at: float | None = None  #: since when nobody follows it
     look_at: float | None = None
     credential: str = ""

@@ -22,6 +22,10 @@ RETRY, SKIP, TAKE, ABORT, AGENT = "retry", "skip", "take", "abort", "agent:"
 """What a client may decide about a branch that has failed."""
 
 
+MOST_QUESTIONS = 200
+"""How often one attempt may ask something new."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A message for the task of an attempt: its parts, and for each the question it answers there."""
@@ -128,9 +132,16 @@ class Branching:
         What is *held* has its answer already, which could not be sent yet.
         """
         self._close(branch.attempt_id(attempt))
-        is_new, attempt.mark, attempt.in_answer = event.mark != attempt.mark, event.mark, ()
+        # A status that only dates itself anew says nothing new: the question keeps its number and its clock.
+        is_new = event.mark != attempt.mark and not _is_only_dated_anew(attempt, event)
+        attempt.mark, attempt.in_answer = event.mark, ()
         if is_new:
+            attempt.questions += 1
             branch.unpark(attempt)
+        if attempt.questions > MOST_QUESTIONS:
+            branch.failure = Failure(FailureKind.MALFORMED, f"it has asked {MOST_QUESTIONS} times")
+            self.settle(run, branch, Trigger.GIVE_UP, event.at)
+            return
         branch.park(attempt, event.inquiries, event.at)
         self._look_later(run, branch, attempt)
         self._ask_if_nobody_works(run, branch, event.at, is_new=is_new, held=held)
@@ -392,6 +403,12 @@ class Branching:
         attempt.is_open = False
         attempt.look_at = None
         self._close(branch.attempt_id(attempt))
+
+
+def _is_only_dated_anew(attempt: Attempt, event: ev.Asked) -> bool:
+    """Whether a parked task has the same status message under another timestamp; a mark is `<messageId>@<time>`."""
+    before, now = attempt.mark.rpartition("@"), event.mark.rpartition("@")
+    return bool(now[0]) and before[0] == now[0] and attempt.inquiries == event.inquiries
 
 
 def _choices(branch: Branch) -> tuple[Choice, ...]:

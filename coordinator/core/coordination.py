@@ -372,14 +372,19 @@ class Coordination:
         if self._close(merge_id(event.stage, is_late=event.is_late)):
             run = self._progression.delegate_merge(self.stages[event.stage], event.sub_task, self.accepted.task_id)
             self.stages[run.stage.name] = run
+            self.stages[event.stage].merge_waits = True
 
     @_on.register
     def _on_merge_questioned(self, event: ev.MergeQuestioned) -> None:
         if self._close(merge_id(event.stage, is_late=event.is_late)):
+            self.stages[event.stage].merge_waits = True
             self._questions.ask(event.stage, "", event.inquiry, event.at)
 
     @_on.register
     def _on_merge_failed(self, event: ev.MergeFailed) -> None:
+        if event.piece is not None:
+            self._close(piece_id(event.stage, event.piece))
+            return
         if self._close(merge_id(event.stage, is_late=event.is_late)):
             reason = f"merging the results of stage {event.stage} failed: {event.reason}"
             self._finish(TaskState.FAILED, Verdict.FAILED, reason, event.at)
@@ -441,7 +446,12 @@ class Coordination:
             self.passing.end()
         self._asking.end()
         if state is not TaskState.COMPLETED and self.passing is None:
-            self.artifacts = tuple(artifact for branch in self.branches() for artifact in branch.kept())
+            # What was streamed already stays, and what is in it is not shown twice.
+            pieces = self.answer.pieces
+            told = pieces.told()
+            rest = [branch for branch in self.branches() if branch.key not in pieces.told_branches()]
+            kept = tuple(artifact for branch in rest for artifact in branch.kept())
+            self.artifacts = (*((_labelled(told, reason),) if told else ()), *kept)
         self.verdict, self.reason = verdict, reason
         # A terminal task does not change any more, though its cancels are still being settled.
         self.frozen = [branch.frozen() for branch in self.branches()]

@@ -243,6 +243,7 @@ class MergeFailed(Event):
     stage: str
     reason: str
     is_late: bool = False
+    piece: int | None = None  #: set when only a piece told ahead has failed; the whole is merged all the same
 
 
 EVENT_TYPES: dict[str, type[Event]] = {

@@ -39,6 +39,10 @@ def unchanged(accepted: ev.TaskAccepted, message: Message | None = None) -> Unch
     )
 
 
+MOST_HISTORY = 1000
+"""Messages that are kept of what was said before; the newest."""
+
+
 class Passing:
     """What the specialist of a plain delegation has said."""
 
@@ -93,8 +97,8 @@ class Passing:
             self.message = self._last
 
     def _supersede(self) -> None:
-        if self.message is not None and self.message not in self.history:
-            self.history += (self.message,)
+        if self.message is not None:
+            self.history = (*self.history[-MOST_HISTORY:], self.message)
         self.message = None
 
     def _take_artifact(self, chunk: Artifact, event: ev.Relayed) -> None:

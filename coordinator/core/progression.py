@@ -54,7 +54,7 @@ class Progression:
 
     def wake_at(self) -> float | None:
         """Return the earliest instant at which something falls due in any stage."""
-        running = [run for run in self._stages.values() if run.phase in LIVE]
+        running = [run for run in self._stages.values() if run.phase in LIVE or _trails_behind_a_merge(run)]
         instants = [run.next_timer() for run in running]
         if self._paused_at is None and running:
             instants += [self._branching.deadline, *(run.deadline for run in running)]
@@ -86,8 +86,14 @@ class Progression:
             ):
                 deadline = self._branching.deadline
                 if deadline is not None and deadline <= at:
+                    if run.stage.merges_for:
+                        self._give_help_up(run)
+                        continue
                     return f"the deadline passed before stage {run.stage.name} could start"
                 self._open_stage(run, at)
+            if _trails_behind_a_merge(run):
+                self._fire_timers(run, at)
+                self._start(run, at)
             if run.phase in LIVE and (failure := self._run(run, at)):
                 return failure
         return ""
@@ -102,6 +108,13 @@ class Progression:
     def merged(self, run: StageRun) -> None:
         """Go on after a merge, first to the stragglers the plan lets continue."""
         run.phase = Phase.TRAILING
+
+    def _give_help_up(self, run: StageRun) -> None:
+        """Let a merge go on without the help it asked for: time is up."""
+        run.phase = Phase.DONE
+        self.resume_merge(
+            self._stages[run.stage.merges_for], MergeAnswer(failure="the deadline passed before it began")
+        )
 
     def drop_pieces(self, run: StageRun) -> None:
         """Stop merging ahead: the whole is there, or will never be."""
@@ -124,6 +137,7 @@ class Progression:
     def resume_merge(self, run: StageRun, answer: MergeAnswer) -> None:
         """Let the strategy of *run* go on with what it has asked for."""
         if run.merging is not None:
+            run.merge_waits = False
             self._issue(replace(run.merging, answer=answer))
 
     def drop_everything(self, at: float) -> None:
@@ -188,6 +202,7 @@ class Progression:
         while ready := run.next_piece():
             number = run.pieces.issued
             run.pieces.issued += 1
+            run.pieces.branches[number] = tuple(branch.key for branch in ready)
             self._issue(
                 Merge(
                     id=piece_id(run.stage.name, number),
@@ -254,6 +269,11 @@ PROGRESSIVE = "progressive"
 def piece_id(stage: str, number: int) -> str:
     """Return the id of the command that merges a piece of a stage."""
     return f"piece:{stage}:{number}"
+
+
+def _trails_behind_a_merge(run: StageRun) -> bool:
+    """Whether stragglers go on while the merge of what the others brought waits for somebody it has asked."""
+    return run.phase is Phase.MERGING and run.merge_waits and run.stage.stragglers is Stragglers.CONTINUE
 
 
 def _help_of(run: StageRun) -> MergeAnswer:

@@ -38,15 +38,20 @@ class Pieces:
     held: tuple[Branch, ...] = ()
     issued: int = 0
     merged: dict[int, Artifact] = field(default_factory=dict)
+    branches: dict[int, tuple[str, ...]] = field(default_factory=dict)  #: keys of those each piece is made of
 
     def told(self) -> Artifact | None:
         """Return the artifact as far as it goes without a gap."""
-        parts: tuple[PartRef, ...] = ()
-        for number in range(self.issued):
-            if number not in self.merged:
-                break
-            parts += self.merged[number].parts
+        parts = tuple(ref for number in self._told() for ref in self.merged[number].parts)
         return replace(self.merged[0], parts=parts) if parts else None
+
+    def told_branches(self) -> frozenset[str]:
+        """Return the keys of the branches whose results are in it."""
+        return frozenset(key for number in self._told() for key in self.branches[number])
+
+    def _told(self) -> range:
+        gap = next((number for number in range(self.issued) if number not in self.merged), self.issued)
+        return range(gap)
 
 
 AT_WORK = (BranchState.SENDING, BranchState.WORKING, BranchState.RETRYING)
@@ -63,6 +68,7 @@ class StageRun:
         self.artifacts: tuple[Artifact, ...] = ()
         self.summary: Metadata = {}
         self.merging: Merge | None = None  #: what was asked of the strategy last
+        self.merge_waits = False  #: for somebody the strategy has asked
         self.pieces = Pieces()
         self.is_taken = False  #: what there is is taken; nobody is waited for any more
         self.merged: frozenset[str] = frozenset()  #: keys of the branches whose outcomes are in the artifact

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -105,7 +106,8 @@ class LocalDriver:
 
         For a journal that does not outlive the process: nobody could take the work up again.
         """
-        for task_id in (*self._turns, *self._waiting):
+        parked = await self.journal.due(math.inf)
+        for task_id in dict.fromkeys((*self._turns, *self._waiting, *self._wanted, *parked)):
             with suppress(JournalError):
                 await self.journal.put(task_id, encode(CancelRequested(at=await self.journal.now())))
             self.wake(task_id)

@@ -12,7 +12,7 @@ from a2a.types import a2a_pb2 as a2a
 
 from coordinator.core.answering import CREDENTIAL
 from coordinator.core.extension import ANSWER
-from coordinator.core.model import Payload
+from coordinator.core.model import Json, Payload
 from coordinator.core.questions import Reply
 from coordinator.errors import RequestRefused
 from coordinator.wire import json_in, parts_in
@@ -49,10 +49,13 @@ def refuse_secrets(message: a2a.Message) -> None:
     The history of a task can be read by whoever may read the task (spec 7.6.3): a secret must not get there.
     """
     for number, part in enumerate(message.parts):
-        if SECRET_TEXT.match(part.text) or set(_names(part)) & SECRET_NAMES:
+        lines = map(_after_number, part.text.splitlines())
+        if any(map(SECRET_TEXT.match, lines)) or not SECRET_NAMES.isdisjoint(_names(part)):
             words = "it looks like a credential, which must not travel in messages: authorise out of band"
             advice = f"or answer {CREDENTIAL}<name> with one of the configuration"
             raise RequestRefused(f"message.parts[{number}]", f"{words}, {advice}")
+    if not SECRET_NAMES.isdisjoint(_names_in(json_in(message.metadata))):
+        raise RequestRefused("message.metadata", "it looks like a credential, which must not travel in messages")
 
 
 def check_credentials(message: a2a.Message, known: Collection[str]) -> None:
@@ -114,8 +117,14 @@ def _after_number(line: str) -> str:
 
 
 def _names(part: a2a.Part) -> Iterator[str]:
-    """Yield every name in the data of *part*, in lower case."""
-    waiting = [json_in(part.data)] if part.WhichOneof("content") == "data" else []
+    """Yield every name in the data and the metadata of *part*, in lower case."""
+    yield from _names_in(json_in(part.metadata))
+    if part.WhichOneof("content") == "data":
+        yield from _names_in(json_in(part.data))
+
+
+def _names_in(value: Json) -> Iterator[str]:
+    waiting = [value]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):

@@ -195,9 +195,7 @@ class TaskService(NotOffered):
         )
         try:
             if head is not None:
-                told = await self.projection.told(head.task_id)
-                await self._receive(params, caller, head)
-                return head.task_id, told
+                return head.task_id, await self._receive(params, caller, head)
             with self.driver.admission() as is_next:
                 acceptance = await self.intake.accept(params, replace(caller, has_to_wait=not is_next))
                 if acceptance.created:
@@ -206,8 +204,11 @@ class TaskService(NotOffered):
             raise invalid(error.field, str(error)) from error
         return acceptance.task_id, None
 
-    async def _receive(self, params: a2a.SendMessageRequest, caller: Caller, head: Head) -> None:
-        """Give a message to a task that is there, and wait for what becomes of it (spec 3.4.3)."""
+    async def _receive(self, params: a2a.SendMessageRequest, caller: Caller, head: Head) -> int:
+        """Give a message to a task that is there, and wait for what becomes of it (spec 3.4.3).
+
+        Returns how many views of the task do not know of it.
+        """
         message = params.message
         if message.context_id and message.context_id != head.context_id:
             raise invalid("message.context_id", f"task {head.task_id} belongs to another context")
@@ -219,10 +220,15 @@ class TaskService(NotOffered):
         except TaskClosed as error:
             raise UnsupportedOperationError(f"task {head.task_id} is over: start a new task instead") from error
         self.driver.wake(head.task_id)
-        reception = await self.projection.reception(head.task_id, receipt)
+        received = await self.stopping.unless_asked(self.projection.reception(head.task_id, receipt))
+        if received is None:
+            raise RetryLater(
+                "the coordinator is stopping; the message is kept, and answered after it", reason="STOPPING"
+            )
+        reception, told = received
         refusal = reception.refusal
         if refusal is None:
-            return
+            return told
         if refusal.why is Why.CLOSED:
             raise invalid("message.parts", refusal.words)
         raise UnsupportedOperationError(f"task {head.task_id}: {refusal.words}")

@@ -201,9 +201,6 @@ class QuestioningShell(HostileShell):
         return command if isinstance(command, Send) and command.remote is not None else None
 
     def tell_of(self, attempt: Attempt, fact: ev.AttemptEvent) -> None:
-        if isinstance(fact, ev.CancelSettled) and fact.result == "finished":
-            # Work that is taken up again is the other machine's; here an attempt that is over stays over.
-            fact = dataclasses.replace(fact, result="confirmed")
         if isinstance(fact, ev.Asked | ev.Looked | ev.Resumed | ev.AnswerTaken | ev.AnswerRefused):
             self.tell_of_talk(attempt, fact)
             return
