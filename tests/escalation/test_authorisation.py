@@ -87,7 +87,16 @@ async def test_an_answer_may_name_a_credential_of_the_configuration(tmp_path, mo
         assert "s3cret" not in str(done)
 
 
-@pytest.mark.parametrize("secret", ["Bearer abcdefghijkl", "password: hunter2", {"access_token": "abc"}])
+async def test_stopping_without_a_database_cancels_what_waits_for_an_answer(tmp_path):
+    async with testing.fleet([BOTH[1]]) as fleet:
+        async with coordinating(tmp_path, fleet, plan(["ben"])) as it:
+            await it.caller.send()
+        assert fleet["ben"].counts.cancels == 1
+
+
+@pytest.mark.parametrize(
+    "secret", ["Bearer abcdefghijkl", "1: password: hunter2", "here it is\ntoken: abc", {"access_token": "abc"}]
+)
 async def test_a_credential_in_a_message_is_refused_and_not_kept(tmp_path, secret):
     async with testing.fleet([BOTH[1]]) as fleet, coordinating(tmp_path, fleet, plan(["ben"])) as it:
         task = await it.caller.send()
