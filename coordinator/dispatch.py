@@ -11,6 +11,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from google.protobuf.json_format import ParseError
+from google.protobuf.message import DecodeError
+
 from coordinator.core.commands import Cancel, Command, Expand, Follow, Look, Merge, Send
 from coordinator.core.events import (
     CancelResult,
@@ -171,7 +174,7 @@ class Dispatch:
         bodies = await self._bodies({ref.digest for ref in parts_of(command)})
         try:
             event, payloads = await asyncio.to_thread(merge, command, bodies, self.now())
-        except ValueError as error:
+        except (ValueError, ParseError, DecodeError) as error:
             failed = MergeFailed(at=self.now(), stage=command.stage, reason=str(error), is_late=command.is_late)
             self.emit(Fact(failed))
             return

@@ -14,7 +14,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 from coordinator.core.extension import RUN
 from coordinator.core.model import Artifact, Failure, FailureKind, Message, Payload, RemoteTask, TaskState
 from coordinator.outbound.bounds import Allowance, AnswerTooLarge, Bounds
-from coordinator.wire import artifact_in, is_json, json_in, message_in, state_in
+from coordinator.wire import artifact_in, flaw_of, json_in, message_in, state_in
 
 Gathered = tuple[tuple[Artifact, ...], tuple[Payload, ...]]
 
@@ -24,7 +24,7 @@ LONGEST_ID = 1024
 
 
 class AnswerNotJson(ValueError):
-    """The specialist's answer holds a number that is none in JSON: nobody could read it, or pass it on."""
+    """The specialist's answer holds what is no JSON, or too deep to be read again: nobody could pass it on."""
 
 
 class Reading:
@@ -152,7 +152,7 @@ class Reading:
 
     def _take_metadata(self, metadata: Struct) -> None:
         """Note that a coordinator refused to send the task round in a ring."""
-        _check_numbers([metadata], "its metadata")
+        _check_values([metadata], "its metadata")
         record = json_in(metadata).get(RUN) if RUN in metadata else None
         ring = record.get("ring") if isinstance(record, dict) else None
         self._ring = tuple(map(str, ring)) if isinstance(ring, list) else ()
@@ -196,12 +196,12 @@ def _check(told: a2a.Artifact | a2a.Message) -> None:
     values = [told.metadata, *(part.metadata for part in told.parts)]
     data = [part.data for part in told.parts if part.WhichOneof("content") == "data"]
     name = f"artifact {told.artifact_id}" if isinstance(told, a2a.Artifact) else "its message"
-    _check_numbers([*values, *data], name)
+    _check_values([*values, *data], name)
 
 
-def _check_numbers(values: Iterable[Struct | Value], name: str) -> None:
-    if not all(map(is_json, values)):
-        raise AnswerNotJson(f"{name} holds NaN or an infinite number, which JSON does not know")
+def _check_values(values: Iterable[Struct | Value], name: str) -> None:
+    for flaw in filter(None, map(flaw_of, values)):
+        raise AnswerNotJson(f"{name} {flaw}")
 
 
 _ENDS = {

@@ -2,11 +2,12 @@
 
 import pytest
 from a2a.types import a2a_pb2 as a2a
+from google.protobuf.struct_pb2 import Struct, Value
 
 from coordinator.core.model import FailureKind, RemoteTask, TaskState
 from coordinator.outbound.bounds import Allowance, AnswerTooLarge, Bounds
 from coordinator.outbound.reading import AnswerNotJson, Reading, text_of
-from coordinator.wire import part_out
+from coordinator.wire import DEEPEST, part_out, struct_out
 
 MANY = 10**6
 
@@ -218,3 +219,17 @@ def test_every_other_value_is_read():
     part.data.struct_value.fields["more"].list_value.values.add().string_value = "NaN"
     part.data.struct_value.fields["none"].null_value = 0
     assert read(a2a.StreamResponse(message=a2a.Message(parts=[part]))).direct is not None
+
+
+def test_data_too_deep_to_be_read_again_is_refused_in_parts_and_in_metadata():
+    deep = struct_out({"a": {"b": 1}})
+    for _ in range(DEEPEST):
+        outer = Struct()
+        outer.fields["a"].struct_value.CopyFrom(deep)
+        deep = outer
+    part = a2a.Part(data=Value(struct_value=deep))
+    task = snapshot(a2a.TASK_STATE_COMPLETED)
+    task.metadata.CopyFrom(deep)
+    for response in (a2a.StreamResponse(message=a2a.Message(parts=[part])), a2a.StreamResponse(task=task)):
+        with pytest.raises(AnswerNotJson, match=f"nested more than {DEEPEST} deep"):
+            read(response)
