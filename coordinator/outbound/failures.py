@@ -97,6 +97,9 @@ _WORDS: Mapping[int, str] = {
 }
 
 
+MOST_WORDS = 2000
+"""Characters of a failure that is told in a specialist's own words."""
+
 LONGEST_RETRY_AFTER_S = 3600.0
 """What a specialist may at most ask us to stay away, in seconds."""
 
@@ -132,9 +135,9 @@ def _of_answer(error: Exception) -> Failure:
     if isinstance(error, TaskNotFoundError):
         return Failure(FailureKind.LOST, "it does not know the task any more")
     if isinstance(error, InternalError):
-        return Failure(FailureKind.FAILED, f"internal error: {error.message}")
+        return Failure(FailureKind.FAILED, f"internal error: {error.message}"[:MOST_WORDS])
     if isinstance(error, A2AError) and not isinstance(error, A2AClientError):
-        return Failure(FailureKind.REFUSED, error.message)
+        return Failure(FailureKind.REFUSED, str(error.message)[:MOST_WORDS])
     return Failure(FailureKind.MALFORMED, f"the answer is not A2A: {_words(error)}")
 
 

@@ -82,6 +82,13 @@ def rpc_error(code, message="no"):
     return httpx.Response(200, json={"jsonrpc": "2.0", "id": "1", "error": {"code": code, "message": message}})
 
 
+@pytest.mark.parametrize("code", [-32603, -32602], ids=["internal", "refused"])
+async def test_a_failure_holds_so_many_words_of_a_specialist_and_no_more(respx_mock, code):
+    route = respx_mock.post("http://agent.example/")
+    found = await sent_through(respx_mock, route, AGENT, return_value=rpc_error(code, "x" * 5000))
+    assert len(found.failure.message) == 2000
+
+
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [

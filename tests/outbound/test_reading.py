@@ -4,6 +4,7 @@ import pytest
 from a2a.types import a2a_pb2 as a2a
 from google.protobuf.struct_pb2 import Struct, Value
 
+from coordinator.core.extension import RUN
 from coordinator.core.model import FailureKind, RemoteTask, TaskState
 from coordinator.outbound.bounds import Allowance, AnswerTooLarge, Bounds
 from coordinator.outbound.reading import AnswerNotJson, Reading, text_of
@@ -233,3 +234,26 @@ def test_data_too_deep_to_be_read_again_is_refused_in_parts_and_in_metadata():
     for response in (a2a.StreamResponse(message=a2a.Message(parts=[part])), a2a.StreamResponse(task=task)):
         with pytest.raises(AnswerNotJson, match=f"nested more than {DEEPEST} deep"):
             read(response)
+
+
+def test_a_ring_is_told_in_bounded_words():
+    task = snapshot(a2a.TASK_STATE_FAILED)
+    task.metadata.CopyFrom(struct_out({RUN: {"ring": ["x" * 1000] * 1000}}))
+    failure = read(a2a.StreamResponse(task=task)).failure()
+    assert (failure.kind, failure.ring) == (FailureKind.LOOP, ("x" * 500,) * 64)
+    assert len(failure.message) == 2000
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        chunk("a" * 1025, "x"),
+        a2a.StreamResponse(task=snapshot(a2a.TASK_STATE_COMPLETED, a2a.Artifact(artifact_id="a" * 1025))),
+        a2a.StreamResponse(message=a2a.Message(context_id="c" * 1025, parts=[a2a.Part(text="x")])),
+        status(a2a.TASK_STATE_WORKING, task_id="t" * 1025),
+    ],
+    ids=["chunk", "snapshot", "direct message", "task"],
+)
+def test_an_id_too_long_to_be_written_down_again_and_again_is_refused(response):
+    with pytest.raises(ValueError, match="more than 1024 characters"):
+        read(response)
