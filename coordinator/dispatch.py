@@ -90,8 +90,8 @@ class Dispatch:
                 allowance=self.allowance,
             )
         finally:
-            running = self._running[command.branch, command.attempt]
-            if running.attempt is attempt:
+            running = self._running.get((command.branch, command.attempt))
+            if running is not None and running.attempt is attempt:  # else another took its place, and may be over
                 del self._running[command.branch, command.attempt]
             if attempt.keeps_place:
                 self._left_open[command.branch, command.attempt] = attempt

@@ -207,3 +207,12 @@ async def test_an_error_of_the_protocol_says_more_than_the_status_it_comes_with(
     route = respx_mock.post("http://agent.example/message:stream")
     found = await sent_through(respx_mock, route, rest, return_value=httpx.Response(status, json=body))
     assert (found.failure.kind, found.is_unsupported, found.is_ambiguous) == (kind, is_unsupported, False)
+
+
+async def test_an_agent_that_always_names_a_next_page_is_not_asked_for_ever(respx_mock):
+    page = {"tasks": [], "nextPageToken": "more", "pageSize": 100, "totalSize": 1}
+    route = respx_mock.post("http://agent.example/")
+    route.mock(return_value=httpx.Response(200, json={"jsonrpc": "2.0", "id": "1", "result": page}))
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respx_mock.async_handler)) as http:
+        assert await AgentCalls(http, Patience()).look_up(AGENT, "m", since=1_000.0) is None
+    assert route.call_count == 200, "a hundred pages for each of the two queries"
