@@ -11,6 +11,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from google.protobuf.json_format import ParseError
+from google.protobuf.message import DecodeError
+
 from coordinator.core.commands import Cancel, Command, Expand, Follow, Look, Merge, Send
 from coordinator.core.events import (
     CancelResult,
@@ -87,8 +90,8 @@ class Dispatch:
                 allowance=self.allowance,
             )
         finally:
-            running = self._running[command.branch, command.attempt]
-            if running.attempt is attempt:
+            running = self._running.get((command.branch, command.attempt))
+            if running is not None and running.attempt is attempt:  # else another took its place, and may be over
                 del self._running[command.branch, command.attempt]
             if attempt.keeps_place:
                 self._left_open[command.branch, command.attempt] = attempt
@@ -171,7 +174,7 @@ class Dispatch:
         bodies = await self._bodies({ref.digest for ref in parts_of(command)})
         try:
             event, payloads = await asyncio.to_thread(merge, command, bodies, self.now())
-        except ValueError as error:
+        except (ValueError, ParseError, DecodeError) as error:
             failed = MergeFailed(
                 at=self.now(), stage=command.stage, reason=str(error), is_late=command.is_late, piece=command.piece
             )

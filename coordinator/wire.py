@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal, cast
 
 from a2a.types import a2a_pb2 as a2a
@@ -24,6 +24,13 @@ ContentKind = Literal["text", "data", "raw", "url"]
 
 Bodies = Mapping[str, bytes]
 """Payload bodies by digest."""
+
+DEEPEST = 24
+"""Objects and lists within each other in JSON from outside.
+
+Protobuf refuses to decode what is nested 100 levels deep, and an object takes three of them: this leaves room for the
+messages around the data and for what merging puts around it.
+"""
 
 
 _STATES: Mapping[int, TaskState] = {number: TaskState(name) for name, number in a2a.TaskState.items() if number}
@@ -56,19 +63,31 @@ def json_in(value: struct_pb2.Struct | struct_pb2.Value) -> Json:
     return _whole_numbers(json_format.MessageToDict(value))
 
 
-def is_json(value: struct_pb2.Struct | struct_pb2.Value) -> bool:
-    """Whether JSON has a word for every number in *value*: protobuf has NaN and infinity as well."""
+def flaw_of(value: struct_pb2.Struct | struct_pb2.Value) -> str:
+    """Return why *value* could not be written down and read again, or an empty string.
+
+    Protobuf has NaN and infinity, which are no numbers of JSON, and nests deeper than it reads back.
+    """
+    level, levels = ([value], DEEPEST + 1) if isinstance(value, struct_pb2.Value) else (_inside(value), DEEPEST)
+    for _ in range(levels):
+        if not all(math.isfinite(item.number_value) for item in level):
+            return "holds NaN or an infinite number, which JSON does not know"
+        level = [inner for item in level for inner in _inside(item)]
+        if not level:
+            return ""
+    return f"is nested more than {DEEPEST} deep"
+
+
+def _inside(value: struct_pb2.Struct | struct_pb2.Value) -> Collection[struct_pb2.Value]:
     if isinstance(value, struct_pb2.Struct):
-        return all(map(is_json, value.fields.values()))
+        return value.fields.values()
     match value.WhichOneof("kind"):
-        case "number_value":
-            return math.isfinite(value.number_value)
         case "struct_value":
-            return is_json(value.struct_value)
+            return value.struct_value.fields.values()
         case "list_value":
-            return all(map(is_json, value.list_value.values))
+            return value.list_value.values
         case _:
-            return True
+            return ()
 
 
 def struct_out(value: Mapping[str, Json]) -> struct_pb2.Struct:

@@ -17,6 +17,9 @@ from coordinator.projection import Projection
 MOST_LOOKED_AT = 20
 """How many tasks of a context are looked through, the latest first."""
 
+MOST_REFERRED = 20
+"""How many tasks a message refers to are handed on: each one is read from the journal."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
@@ -33,7 +36,8 @@ class Contexts:
         context = ""
         for head in page.heads:
             context = context or await self._context(head.task_id, agent)
-        referred = [await self._task(task_id, scope, agent) for task_id in accepted.message.reference_task_ids]
+        named = accepted.message.reference_task_ids[:MOST_REFERRED]
+        referred = [await self._task(task_id, scope, agent) for task_id in named]
         return replace(accepted, remote_context=context, remote_references=tuple(filter(None, referred)))
 
     async def _context(self, task_id: str, agent: AgentRef) -> str:

@@ -12,6 +12,7 @@ from typing import Annotated
 
 from a2a.types import a2a_pb2 as a2a
 from a2a.utils.input_mode_validator import validate_input_modes
+from google.protobuf.struct_pb2 import Struct, Value
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from coordinator.config import Settings
@@ -30,7 +31,7 @@ from coordinator.journal import HIDDEN, Acceptance, Head, Journal, NewTask, Scop
 from coordinator.journal.codec import decode_all, encode
 from coordinator.outbound import RunTimes
 from coordinator.planning import Asked, PlanFile, PlannedTask, resolve
-from coordinator.wire import content_in, is_json, json_in, message_in
+from coordinator.wire import content_in, flaw_of, json_in, message_in
 
 DIRECT_S, DIRECT_AT_ONCE_S = 2.0, 0.5
 """How long a specialist's direct Message is waited for before there is a task, and with returnImmediately."""
@@ -145,7 +146,7 @@ class Intake:
 
     async def accept(self, request: a2a.SendMessageRequest, caller: Caller) -> Acceptance:
         """Journal the request as a new task, or return the one it repeats. Raises `RequestRefused`."""
-        _check_parts(request.message)
+        _check_content(request)
         parameters = parameters_of(request)
         plan = self.choose(parameters.plan, caller.scope.tenant, request.message)
         validate_input_modes(request.message, plan_card(self.settings, plan))
@@ -195,7 +196,7 @@ class Intake:
 
         Raises `RequestRefused`, `TaskClosed`.
         """
-        _check_parts(request.message)
+        _check_content(request)
         check_credentials(request.message, self.settings.credentials)
         if head.state == TaskState.AUTH_REQUIRED:
             refuse_secrets(request.message)
@@ -220,15 +221,21 @@ def _in_place(error: RequestRefused) -> RequestRefused:
     return RequestRefused(f"metadata.{URI}.{error.field}", str(error)) if is_ours else error
 
 
-def _check_parts(message: a2a.Message) -> None:
-    """Raise `RequestRefused` for a part that holds nothing (spec 4.1.6), or a number that is none in JSON."""
+def _check_content(request: a2a.SendMessageRequest) -> None:
+    """Raise `RequestRefused` for a part that holds nothing (spec 4.1.6), or for what could not be read again."""
+    message = request.message
     for number, part in enumerate(message.parts):
         if part.WhichOneof("content") is None:
             raise RequestRefused(f"message.parts[{number}]", "give exactly one of text, raw, url, data")
-        if not (is_json(part.data) and is_json(part.metadata)):
-            raise RequestRefused(f"message.parts[{number}]", "NaN and infinity are no numbers of JSON")
-    if not is_json(message.metadata):
-        raise RequestRefused("message.metadata", "NaN and infinity are no numbers of JSON")
+        for value in (part.data, part.metadata):
+            _check_value(value, f"message.parts[{number}]")
+    _check_value(message.metadata, "message.metadata")
+    _check_value(request.metadata, "metadata")
+
+
+def _check_value(value: Struct | Value, field: str) -> None:
+    if flaw := flaw_of(value):
+        raise RequestRefused(field, f"it {flaw}")
 
 
 def _key(request: a2a.SendMessageRequest, caller: Caller) -> str:

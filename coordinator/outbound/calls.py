@@ -27,6 +27,8 @@ from coordinator.wire import timestamp
 
 CLOCKS_DIFFER_S = 300.0
 CONNECT_S = 10.0
+MOST_PAGES = 100
+"""Pages of ListTasks that are read to find one task: an agent may name a next page for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,7 @@ class AgentCalls:
 
     async def _listed(self, agent: AgentRef, query: a2a.ListTasksRequest) -> AsyncIterator[a2a.Task]:
         query.page_size, query.history_length, query.include_artifacts = 100, 100, False
-        while True:
+        for _ in range(MOST_PAGES):
             page = await self._page(agent, query)
             for task in page.tasks:
                 yield task

@@ -97,6 +97,12 @@ _WORDS: Mapping[int, str] = {
 }
 
 
+MOST_WORDS = 2000
+"""Characters of a failure that is told in a specialist's own words."""
+
+LONGEST_RETRY_AFTER_S = 3600.0
+"""What a specialist may at most ask us to stay away, in seconds."""
+
 NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, httpx.ConnectError)
 """Nothing was sent. httpx-aiohttp tells both these and a connection lost in mid-request as ConnectTimeout, so
 aiohttp's own error behind it decides."""
@@ -129,9 +135,9 @@ def _of_answer(error: Exception) -> Failure:
     if isinstance(error, TaskNotFoundError):
         return Failure(FailureKind.LOST, "it does not know the task any more")
     if isinstance(error, InternalError):
-        return Failure(FailureKind.FAILED, f"internal error: {error.message}")
+        return Failure(FailureKind.FAILED, f"internal error: {error.message}"[:MOST_WORDS])
     if isinstance(error, A2AError) and not isinstance(error, A2AClientError):
-        return Failure(FailureKind.REFUSED, error.message)
+        return Failure(FailureKind.REFUSED, str(error.message)[:MOST_WORDS])
     return Failure(FailureKind.MALFORMED, f"the answer is not A2A: {_words(error)}")
 
 
@@ -145,16 +151,20 @@ def _of_status(response: httpx.Response) -> Trouble:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Return the delay of a Retry-After header in seconds; a date counts from the response's own Date (RFC 9110)."""
+    """Return the delay of a Retry-After header in seconds; a date counts from the response's own Date (RFC 9110).
+
+    Anything that is neither is no delay, and a longer one counts as `LONGEST_RETRY_AFTER_S`.
+    """
     value = response.headers.get("retry-after", "").strip()
-    if value.isdigit():
-        return float(value)
+    if value.isascii() and value.isdigit():
+        return min(float(value), LONGEST_RETRY_AFTER_S)
     try:
         asked = parsedate_to_datetime(value)
         sent = parsedate_to_datetime(response.headers.get("date", ""))
-    except ValueError:
+        delay_s = (asked - sent).total_seconds()
+    except (ValueError, TypeError, OverflowError):  # a date without a zone cannot be counted from one that has one
         return None
-    return max(0.0, (asked - sent).total_seconds())
+    return min(max(0.0, delay_s), LONGEST_RETRY_AFTER_S)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -14,7 +14,8 @@ from google.protobuf.struct_pb2 import Struct, Value
 from coordinator.core.extension import RUN
 from coordinator.core.model import Artifact, Failure, FailureKind, Message, Payload, RemoteTask, TaskState
 from coordinator.outbound.bounds import Allowance, AnswerTooLarge, Bounds
-from coordinator.wire import artifact_in, is_json, json_in, message_in, state_in
+from coordinator.outbound.failures import MOST_WORDS
+from coordinator.wire import artifact_in, flaw_of, json_in, message_in, state_in
 
 Gathered = tuple[tuple[Artifact, ...], tuple[Payload, ...]]
 
@@ -22,9 +23,12 @@ Gathered = tuple[tuple[Artifact, ...], tuple[Payload, ...]]
 LONGEST_ID = 1024
 """Characters of an id a specialist may give: ids are written down again and again."""
 
+MOST_RING, LONGEST_RING_ENTRY = 64, 500
+"""Coordinators in a ring that are told, and characters of each: what a specialist says of it is journaled."""
+
 
 class AnswerNotJson(ValueError):
-    """The specialist's answer holds a number that is none in JSON: nobody could read it, or pass it on."""
+    """The specialist's answer holds what is no JSON, or too deep to be read again: nobody could pass it on."""
 
 
 class Reading:
@@ -70,6 +74,7 @@ class Reading:
             case "task":
                 self.take_task(response.task)
             case "message":
+                _check_ids(response.message.task_id, response.message.context_id)
                 _check(response.message)
                 self._hold(response.message.ByteSize())
                 self.direct = response.message
@@ -123,7 +128,8 @@ class Reading:
             return None
         if self._ring and self.state in {TaskState.REJECTED, TaskState.FAILED}:
             way = " -> ".join(self._ring)
-            return Failure(FailureKind.LOOP, f"the task would go round in a ring, or too far: {way}", ring=self._ring)
+            words = f"the task would go round in a ring, or too far: {way}"
+            return Failure(FailureKind.LOOP, words[:MOST_WORDS], ring=self._ring)
         kind, words = _ENDS.get(self.state or TaskState.WORKING, (FailureKind.MALFORMED, "it stopped without a result"))
         said = self.text()
         return Failure(kind, f"{words}: {said}" if said else words)
@@ -131,8 +137,7 @@ class Reading:
     def _take_ids(self, task_id: str, context_id: str) -> None:
         if not task_id:
             raise ValueError("an event names no task")
-        if max(len(task_id), len(context_id)) > LONGEST_ID:
-            raise ValueError(f"an id of more than {LONGEST_ID} characters is no id")
+        _check_ids(task_id, context_id)
         if self.remote is None:
             self.remote = RemoteTask(task_id, context_id)
         elif self.remote.task_id != task_id:
@@ -152,10 +157,11 @@ class Reading:
 
     def _take_metadata(self, metadata: Struct) -> None:
         """Note that a coordinator refused to send the task round in a ring."""
-        _check_numbers([metadata], "its metadata")
+        _check_values([metadata], "its metadata")
         record = json_in(metadata).get(RUN) if RUN in metadata else None
         ring = record.get("ring") if isinstance(record, dict) else None
-        self._ring = tuple(map(str, ring)) if isinstance(ring, list) else ()
+        told = ring[:MOST_RING] if isinstance(ring, list) else ()
+        self._ring = tuple(str(entry)[:LONGEST_RING_ENTRY] for entry in told)
 
     def _take_chunk(self, update: a2a.TaskArtifactUpdateEvent) -> None:
         chunk = update.artifact
@@ -175,6 +181,7 @@ class Reading:
         self._artifacts[artifact.artifact_id] = artifact
 
     def _grow(self, chunk: a2a.Artifact) -> None:
+        _check_ids(chunk.artifact_id)
         _check(chunk)
         size = chunk.ByteSize()
         whole = self._sizes[chunk.artifact_id] = self._sizes.get(chunk.artifact_id, 0) + size
@@ -191,17 +198,22 @@ class Reading:
         self._allowance.change(size)
 
 
+def _check_ids(*ids: str) -> None:
+    if max(map(len, ids)) > LONGEST_ID:
+        raise ValueError(f"an id of more than {LONGEST_ID} characters is no id")
+
+
 def _check(told: a2a.Artifact | a2a.Message) -> None:
     """Raise `AnswerNotJson` before anybody reads or passes on what cannot be written."""
     values = [told.metadata, *(part.metadata for part in told.parts)]
     data = [part.data for part in told.parts if part.WhichOneof("content") == "data"]
     name = f"artifact {told.artifact_id}" if isinstance(told, a2a.Artifact) else "its message"
-    _check_numbers([*values, *data], name)
+    _check_values([*values, *data], name)
 
 
-def _check_numbers(values: Iterable[Struct | Value], name: str) -> None:
-    if not all(map(is_json, values)):
-        raise AnswerNotJson(f"{name} holds NaN or an infinite number, which JSON does not know")
+def _check_values(values: Iterable[Struct | Value], name: str) -> None:
+    for flaw in filter(None, map(flaw_of, values)):
+        raise AnswerNotJson(f"{name} {flaw}")
 
 
 _ENDS = {

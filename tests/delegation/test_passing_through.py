@@ -143,6 +143,13 @@ async def test_a_message_in_the_same_context_reaches_the_agent_in_the_same_conte
     assert list(two.reference_task_ids) == [one.task_id]
 
 
+async def test_only_so_many_tasks_a_message_refers_to_are_handed_on(pair):
+    first = await pair.through.send(message("anything"))
+    await pair.through.send(message("anything", context_id=first.context_id, reference_task_ids=[first.id] * 25))
+    one, two = pair.worker_below.messages
+    assert list(two.reference_task_ids) == [one.task_id] * 20
+
+
 async def test_after_a_direct_message_the_context_goes_on(pair):
     answer = await pair.through.answer(message("talk"))
     task = await pair.through.send(message("anything", context_id=answer.message.context_id))

@@ -62,6 +62,12 @@ async def sent_through(router, route, sender, **answer):
         ({"Retry-After": "7"}, 7.0),
         ({"Retry-After": "Wed, 21 Oct 2015 07:28:30 GMT", "Date": "Wed, 21 Oct 2015 07:28:00 GMT"}, 30.0),
         ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT", "Date": "Wed, 21 Oct 2015 07:28:30 GMT"}, 0.0),
+        ({"Retry-After": "Wed, 21 Oct 2055 07:28:00 GMT", "Date": "Wed, 21 Oct 2015 07:28:30 GMT"}, 3600.0),
+        ({"Retry-After": "3601"}, 3600.0),
+        ({"Retry-After": "9" * 400}, 3600.0),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:30 -0000", "Date": "Wed, 21 Oct 2015 07:28:00 GMT"}, None),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:30 +9999", "Date": "Wed, 21 Oct 2015 07:28:00 GMT"}, None),
+        ({"Retry-After": b"\xb2"}, None),
         ({"Retry-After": "soon"}, None),
         ({}, None),
     ],
@@ -74,6 +80,13 @@ async def test_retry_after_is_read_as_seconds_or_as_a_date(respx_mock, headers, 
 
 def rpc_error(code, message="no"):
     return httpx.Response(200, json={"jsonrpc": "2.0", "id": "1", "error": {"code": code, "message": message}})
+
+
+@pytest.mark.parametrize("code", [-32603, -32602], ids=["internal", "refused"])
+async def test_a_failure_holds_so_many_words_of_a_specialist_and_no_more(respx_mock, code):
+    route = respx_mock.post("http://agent.example/")
+    found = await sent_through(respx_mock, route, AGENT, return_value=rpc_error(code, "x" * 5000))
+    assert len(found.failure.message) == 2000
 
 
 @pytest.mark.parametrize(
@@ -194,3 +207,12 @@ async def test_an_error_of_the_protocol_says_more_than_the_status_it_comes_with(
     route = respx_mock.post("http://agent.example/message:stream")
     found = await sent_through(respx_mock, route, rest, return_value=httpx.Response(status, json=body))
     assert (found.failure.kind, found.is_unsupported, found.is_ambiguous) == (kind, is_unsupported, False)
+
+
+async def test_an_agent_that_always_names_a_next_page_is_not_asked_for_ever(respx_mock):
+    page = {"tasks": [], "nextPageToken": "more", "pageSize": 100, "totalSize": 1}
+    route = respx_mock.post("http://agent.example/")
+    route.mock(return_value=httpx.Response(200, json={"jsonrpc": "2.0", "id": "1", "result": page}))
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respx_mock.async_handler)) as http:
+        assert await AgentCalls(http, Patience()).look_up(AGENT, "m", since=1_000.0) is None
+    assert route.call_count == 200, "a hundred pages for each of the two queries"

@@ -2,11 +2,13 @@
 
 import pytest
 from a2a.types import a2a_pb2 as a2a
+from google.protobuf.struct_pb2 import Struct, Value
 
+from coordinator.core.extension import RUN
 from coordinator.core.model import FailureKind, RemoteTask, TaskState
 from coordinator.outbound.bounds import Allowance, AnswerTooLarge, Bounds
 from coordinator.outbound.reading import AnswerNotJson, Reading, text_of
-from coordinator.wire import part_out
+from coordinator.wire import DEEPEST, part_out, struct_out
 
 MANY = 10**6
 
@@ -218,3 +220,40 @@ def test_every_other_value_is_read():
     part.data.struct_value.fields["more"].list_value.values.add().string_value = "NaN"
     part.data.struct_value.fields["none"].null_value = 0
     assert read(a2a.StreamResponse(message=a2a.Message(parts=[part]))).direct is not None
+
+
+def test_data_too_deep_to_be_read_again_is_refused_in_parts_and_in_metadata():
+    deep = struct_out({"a": {"b": 1}})
+    for _ in range(DEEPEST):
+        outer = Struct()
+        outer.fields["a"].struct_value.CopyFrom(deep)
+        deep = outer
+    part = a2a.Part(data=Value(struct_value=deep))
+    task = snapshot(a2a.TASK_STATE_COMPLETED)
+    task.metadata.CopyFrom(deep)
+    for response in (a2a.StreamResponse(message=a2a.Message(parts=[part])), a2a.StreamResponse(task=task)):
+        with pytest.raises(AnswerNotJson, match=f"nested more than {DEEPEST} deep"):
+            read(response)
+
+
+def test_a_ring_is_told_in_bounded_words():
+    task = snapshot(a2a.TASK_STATE_FAILED)
+    task.metadata.CopyFrom(struct_out({RUN: {"ring": ["x" * 1000] * 1000}}))
+    failure = read(a2a.StreamResponse(task=task)).failure()
+    assert (failure.kind, failure.ring) == (FailureKind.LOOP, ("x" * 500,) * 64)
+    assert len(failure.message) == 2000
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        chunk("a" * 1025, "x"),
+        a2a.StreamResponse(task=snapshot(a2a.TASK_STATE_COMPLETED, a2a.Artifact(artifact_id="a" * 1025))),
+        a2a.StreamResponse(message=a2a.Message(context_id="c" * 1025, parts=[a2a.Part(text="x")])),
+        status(a2a.TASK_STATE_WORKING, task_id="t" * 1025),
+    ],
+    ids=["chunk", "snapshot", "direct message", "task"],
+)
+def test_an_id_too_long_to_be_written_down_again_and_again_is_refused(response):
+    with pytest.raises(ValueError, match="more than 1024 characters"):
+        read(response)

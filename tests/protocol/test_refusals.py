@@ -12,6 +12,7 @@ from a2a.utils.errors import (
 )
 
 from coordinator.core.extension import URI
+from coordinator.wire import DEEPEST
 from tests.protocol.clients import OPERATIONS, asking_for, bare_http, message
 from tests.protocol.specialists import asked
 from tests.protocol.wires import V1, WIRES, call, refusal_in, rpc, said, send
@@ -92,6 +93,22 @@ async def test_a_number_that_is_none_in_json_is_refused_by_its_part(http, fleet)
     headers = {**V1, "content-type": "application/json"}
     refusal = refusal_in(await http.post("/", content=body.replace('"data": 1', '"data": NaN'), headers=headers))
     assert refusal.fields == ("message.parts[0]",)
+    assert not fleet.counts.sends
+
+
+async def test_what_is_nested_too_deep_to_be_read_again_is_refused_by_its_field_and_harms_nobody(http, fleet):
+    deep = {"a": 1}
+    for _ in range(DEEPEST):
+        deep = {"a": deep}
+    spoken = {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "hi"}]}
+    for request, field in (
+        ({"message": {**spoken, "parts": [{"data": deep}]}}, "message.parts[0]"),
+        ({"message": {**spoken, "parts": [{"text": "hi", "metadata": deep}]}}, "message.parts[0]"),
+        ({"message": {**spoken, "metadata": deep}}, "message.metadata"),
+        ({"message": spoken, "metadata": deep}, "metadata"),
+    ):
+        assert refusal_in(await call(http, "SendMessage", request)).fields == (field,)
+    assert (await call(http, "ListTasks", {})).json()["result"]["totalSize"] == 0
     assert not fleet.counts.sends
 
 

@@ -72,3 +72,25 @@ def test_a_message_and_an_artifact_survive_with_their_payloads():
     artifact = a2a.Artifact(artifact_id="a", name="n", description="d", parts=message.parts, extensions=["e"])
     kept, payloads = wire.artifact_in(artifact)
     assert wire.artifact_out(kept, {payload.digest: payload.body for payload in payloads}) == artifact
+
+
+def nested(depth, inner="x"):
+    for level in range(depth):
+        inner = {"a": inner} if level % 2 else [inner]
+    return inner
+
+
+def test_what_is_just_not_too_deep_can_be_written_and_read_in_every_place():
+    part = wire.content_out(Part("data", {"a": nested(wire.DEEPEST - 1)}))
+    assert (wire.flaw_of(part.data), wire.flaw_of(wire.struct_out({"a": nested(wire.DEEPEST - 1)}))) == ("", "")
+    merged = wire.content_out(Part("data", {"items": [{"item": wire.content_in(part).content, "agents": ["a"]}]}))
+    told = a2a.StreamResponse(task=a2a.Task(artifacts=[a2a.Artifact(parts=[merged])]))
+    assert a2a.StreamResponse.FromString(told.SerializeToString()) == told
+
+
+def test_what_is_too_deep_to_be_read_again_is_told():
+    for value in (
+        wire.content_out(Part("data", nested(wire.DEEPEST + 1))).data,
+        wire.struct_out({"a": nested(wire.DEEPEST)}),
+    ):
+        assert wire.flaw_of(value) == f"is nested more than {wire.DEEPEST} deep"
