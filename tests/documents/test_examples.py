@@ -83,6 +83,22 @@ def test_the_client_shown_in_the_readme_is_python():
     compile(program, "README.md", "exec")
 
 
+async def test_the_client_shown_in_the_readme_waits_as_long_as_a_stream_is_silent():
+    (program,) = blocks("README.md", "python")
+    shown = {}
+    exec(program.replace("asyncio.run(main())", ""), shown)
+    given = []
+
+    async def create_client(url, config):
+        given.append(config.httpx_client)
+        return config.httpx_client
+
+    shown["create_client"] = create_client
+    with pytest.raises(AttributeError, match="send_message"):  # what stands in for the client sends nothing
+        await shown["main"]()
+    assert given[0].timeout.read is None
+
+
 def test_every_setting_is_in_the_readme():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     missing = [name for name in Settings.model_fields if f"`{name}`" not in readme]
