@@ -32,6 +32,7 @@ OF_STATUS: Mapping[int, str] = {
     429: "has too much to do now; try again later",
     503: "has too much to do now, or cannot reach its database; try again later",
 }
+WRONG_TOKEN = "does not accept this token: give the right one with --token or COORDINATOR_TOKEN"
 OF_PASSING: Mapping[int, type[Lost]] = {502: Lost, 503: NoAnswer, 504: Lost}
 """Answers that say nothing about a task: it goes on behind a proxy without a way, or a server without a free place."""
 
@@ -79,6 +80,8 @@ def _of_protocol(error: A2AError, server: str) -> Stop:
 def _of_status(response: httpx.Response, server: str) -> Stop:
     status = response.status_code
     told = OF_STATUS.get(status) or f"refused: {_said(response)}"
+    if status == httpx.codes.UNAUTHORIZED and "Authorization" in response.request.headers:
+        told = WRONG_TOKEN
     return OF_PASSING.get(status, Stop)(f"{server} {told}")
 
 
