@@ -39,9 +39,18 @@ def question_text(view: TaskView) -> str:
     lines.append(f"{len(view.asked)} questions are open." if many else "One question is open.")
     for question in view.asked:
         lines += ["", *_lines(question)]
-    first = view.asked[0].number
-    how = f'Answer each in a line of its own, such as "{first}: ...".' if many else "Your text is the answer."
-    return "\n".join([*lines, "", how])
+    return "\n".join([*lines, "", _how(view.asked)])
+
+
+def _how(asked: Sequence[Question]) -> str:
+    """Return how the client answers; an authorisation is mostly given elsewhere, and needs no answer then."""
+    first = asked[0].number
+    if all(question.kind == "auth" for question in asked):
+        line = f"{first}: credential:NAME" if len(asked) > 1 else "credential:NAME"
+        return f"Authorise it where it says above; the task goes on by itself. Or answer {line}."
+    return (
+        f'Answer each in a line of its own, such as "{first}: ...".' if len(asked) > 1 else "Your text is the answer."
+    )
 
 
 def _lines(question: Question) -> list[str]:

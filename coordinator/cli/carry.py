@@ -44,7 +44,7 @@ class Form:
 
 async def carried_out(target: Target, request: SendMessageRequest, *, asks: bool = False) -> TaskView:
     """Send and stay until the task is settled; canceled from outside, cancel the task too, unless it asks."""
-    view = TaskView()
+    view = TaskView(is_passing=target.is_passing)
     async with connect(target) as connection:
         dialogue = Dialogue(connection, view, asks=asks)
         try:

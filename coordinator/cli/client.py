@@ -28,7 +28,7 @@ from a2a.types.a2a_pb2 import (
 )
 
 from coordinator.cli.exits import Stop
-from coordinator.cli.translate import translated
+from coordinator.cli.translate import stop_when_not_taken, translated
 from coordinator.core.extension import URI
 
 DEFAULT_SERVER = "http://127.0.0.1:8420"
@@ -46,6 +46,7 @@ class Target:
 
     server: str
     token: str | None = field(default=None, repr=False)
+    is_passing: bool = False  #: whether it ends with this command: nobody can be answered later
 
     @classmethod
     def of(cls, server: str, token: str | None = None) -> Target:
@@ -73,6 +74,7 @@ async def connect(target: Target) -> AsyncIterator[Connection]:
     headers = {"Authorization": f"Bearer {target.token}"} if target.token else {}
     async with httpx.AsyncClient(
         headers=headers,
+        event_hooks={"response": [stop_when_not_taken]},
         timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S, read=SILENCE_S),
         trust_env=not target.is_local,  # a proxy has no way to this machine
     ) as http:

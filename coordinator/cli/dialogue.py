@@ -25,6 +25,10 @@ from coordinator.cli.view import TaskView
 
 LOOK_EVERY_S = 5.0
 """How often a task is looked at while somebody is asked, where the server ends its streams."""
+GONE = (
+    "the task is gone with the demo; to answer later start the agents with `coordinator network`, "
+    "and send the code with `coordinator review`"
+)
 
 
 class Dialogue:
@@ -135,10 +139,13 @@ async def _typed(question: Question) -> Part | None:
 
 def leave_waiting(view: TaskView) -> None:
     """Say that the task waits on although its user has left."""
-    note(Text("\nleft; the task waits"))
+    note(Text("\nleft" if view.is_passing else "\nleft; the task waits"))
     tell_how_to_answer(view)
 
 
 def tell_how_to_answer(view: TaskView) -> None:
-    """Say how an open question is answered later, or from elsewhere."""
+    """Say how an open question is answered later, or from elsewhere; where the coordinator ends now, that it is not."""
+    if view.is_passing:
+        note(Text(GONE), unbroken=True)
+        return
     note(Text(how_to_answer(view.task.id, view.questions)), unbroken=True)

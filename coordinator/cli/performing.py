@@ -45,7 +45,7 @@ def demo(path: Path | None, form: Form, extra: Sequence[str] = ()) -> ExitCode:
         *ports, port = free_ports(len(names := [card.name for card in read_cards(source)]) + 1)
         cards = moved_cards(here / "cards", dict(zip(names, ports, strict=True)), source)
         with Network(members(cards, here / "cards", port, str(here / "coordinator.db")), here) as network:
-            return _performed(network, Target(coordinator_url(port)), path, form)
+            return _performed(network, Target(coordinator_url(port), is_passing=True), path, form)
 
 
 def _performed(network: Network, target: Target, path: Path, form: Form) -> ExitCode:

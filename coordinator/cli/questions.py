@@ -142,7 +142,14 @@ def waiting_table(tasks: Iterable[Task]) -> Table:
 
 
 def how_to_answer(task_id: str, questions: Sequence[Question]) -> str:
-    """Return the command that answers, for another shell or a later time."""
-    numbers = [question.number for question in questions if question.number]
-    answers = " ".join(f"{printable(number)}=TEXT" for number in numbers) or "TEXT"
-    return f"answer with: coordinator answer {printable(task_id)} {answers}"
+    """Return the command that answers, for another shell or a later time; an authorisation is given elsewhere first."""
+    numbered = [question for question in questions if question.number]
+    answers = " ".join(f"{printable(question.number)}={_example(question)}" for question in numbered) or "TEXT"
+    command = f"coordinator answer {printable(task_id)} {answers}"
+    if questions and all(question.kind == "auth" for question in questions):
+        return f"authorise it where it says above; the task goes on by itself. Or answer with: {command}"
+    return f"answer with: {command}"
+
+
+def _example(question: Question) -> str:
+    return "credential:NAME" if question.kind == "auth" else "TEXT"

@@ -32,8 +32,12 @@ OF_STATUS: Mapping[int, str] = {
     429: "has too much to do now; try again later",
     503: "has too much to do now, or cannot reach its database; try again later",
 }
+NOT_ACCEPTED = "does not accept this token: give the right one with --token or COORDINATOR_TOKEN"
 OF_PASSING: Mapping[int, type[Lost]] = {502: Lost, 503: NoAnswer, 504: Lost}
 """Answers that say nothing about a task: it goes on behind a proxy without a way, or a server without a free place."""
+
+NOT_TAKEN = frozenset({"TOO_MANY_COORDINATIONS", "STOPPING", "TASK_NOT_BEGUN"})
+"""Reasons of refusals made before anything was begun (google.rpc.ErrorInfo)."""
 
 LARGE = 1_000_000
 START_ONE = "start one with: coordinator serve"
@@ -59,6 +63,22 @@ def translated(server: str) -> Iterator[None]:
         raise Stop(f"the agent card at {server} offers no usable interface: {error}") from error
 
 
+async def stop_when_not_taken(response: httpx.Response) -> None:
+    """Raise `NoAnswer` for a JSON-RPC answer that refuses for now; for httpx, before the SDK drops reason and delay."""
+    delay_s = response.headers.get("Retry-After")
+    if delay_s is None or response.status_code != httpx.codes.OK:
+        return
+    await response.aread()
+    try:
+        error = response.json()["error"]
+        reasons = {detail.get("reason") for detail in error["data"]}
+        message = error["message"]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return
+    if reasons & NOT_TAKEN:
+        raise NoAnswer(f"not taken: {message}; try again in {delay_s} s")
+
+
 def _of_protocol(error: A2AError, server: str) -> Stop:
     cause = error.__cause__
     if isinstance(cause, httpx.HTTPStatusError):
@@ -79,6 +99,8 @@ def _of_protocol(error: A2AError, server: str) -> Stop:
 def _of_status(response: httpx.Response, server: str) -> Stop:
     status = response.status_code
     told = OF_STATUS.get(status) or f"refused: {_said(response)}"
+    if status == httpx.codes.UNAUTHORIZED and "Authorization" in response.request.headers:
+        told = NOT_ACCEPTED
     return OF_PASSING.get(status, Stop)(f"{server} {told}")
 
 

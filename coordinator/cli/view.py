@@ -36,6 +36,7 @@ class TaskView:
     task: Task = field(default_factory=Task)
     reply: Message | None = None
     progress: Mapping[str, Any] = field(default_factory=dict)
+    is_passing: bool = False  #: whether its coordinator ends with this command
 
     def apply(self, event: StreamResponse) -> None:
         """Take in one event of a stream, or a snapshot wrapped as one."""

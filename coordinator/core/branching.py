@@ -416,7 +416,7 @@ def _choices(branch: Branch) -> tuple[Choice, ...]:
     return (
         Choice(RETRY, f"try again at {branch.agent.name}"),
         *(Choice(f"{AGENT}{name}", f"let {name} do it") for name in agents if name != branch.agent.name),
-        Choice(SKIP, "go on without it"),
+        Choice(SKIP, "count it as failed"),
         Choice(TAKE, "take what there is and stop waiting"),
         Choice(ABORT, "give the task up"),
     )

@@ -213,6 +213,16 @@ class StageFile(_Strict):
         return self
 
     @model_validator(mode="after")
+    def _can_be_met(self) -> StageFile:
+        made = self.fan_out.split or self.fan_out.planned_by
+        need, named = self.barrier.need, self.fan_out.to.agents
+        if not made and named is not None and need.kind == "count" and need.value > len(named):
+            raise ValueError(
+                f"barrier.need: {need} successes can never be met, since fan_out.to.agents names only {len(named)}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _merges_its_own_agents(self) -> StageFile:
         check_agents(self.merge, self.fan_out.to.agents)
         return self

@@ -1,7 +1,9 @@
 """A fleet as a process: `python -m coordinator.testing --agents 100 --script flaky`.
 
-Prints one JSON line with its base URL once it listens, and runs until it is interrupted or, with
-`--until-eof`, until its input ends: so it cannot outlive a test that was killed.
+Prints one JSON line once it listens: its base URL, the number of agents, and as `cards` the page that
+has all their Agent Cards. The agent NAME is at URL/NAME/, its card at URL/NAME/.well-known/agent-card.json.
+It runs until it is interrupted or, with `--until-eof`, until its input ends: so it cannot outlive a test
+that was killed.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from coordinator.testing.behaviour import Script, Specialist, script_from, specialist_from
-from coordinator.testing.fleet import crowd, fleet
+from coordinator.testing.fleet import Fleet, crowd, fleet
 from coordinator.testing.scripts import SCRIPTS
 
 
@@ -90,9 +92,13 @@ async def _serve(specialists: list[Specialist], options: argparse.Namespace) -> 
     if options.until_eof:
         loop.add_reader(sys.stdin, lambda: None if sys.stdin.read(1) else ended.set())
     async with fleet(specialists, host=options.host, port=options.port, seed=options.seed) as running:
-        sys.stdout.write(json.dumps({"url": running.url, "agents": len(running.agents)}) + "\n")
+        sys.stdout.write(json.dumps(_told(running)) + "\n")
         sys.stdout.flush()
         await ended.wait()
+
+
+def _told(running: Fleet) -> dict[str, str | int]:
+    return {"url": running.url, "agents": len(running.agents), "cards": f"{running.url}/cards"}
 
 
 if __name__ == "__main__":

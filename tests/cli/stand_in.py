@@ -460,7 +460,7 @@ ASKING: list[Step] = [status(a2a.TASK_STATE_INPUT_REQUIRED, "1. lint asks: which
 
 def main() -> None:
     coordinator = Coordinator()
-    coordinator.steps = COMPLETE
+    coordinator.steps = ASKING if "asking" in sys.argv else COMPLETE
     port = int(sys.argv[1])
     app = application(coordinator, f"http://127.0.0.1:{port}")
     uvicorn.run(app, port=port, log_level="critical", lifespan="off", ws="none")

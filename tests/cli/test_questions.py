@@ -95,6 +95,13 @@ def test_an_authorisation_is_shown_with_the_address_where_it_is_given(call, coor
     assert "3. licences wants an authorisation\n   somebody has to approve\n" in told.stdout
     assert "http://127.0.0.1:1/approve/x" in told.stdout
     assert call("watch", TASK).exit_code == 5
+    assert "authorise it where it says above; the task goes on by itself" in told.stderr
+    assert f"Or answer with: coordinator answer {TASK} 3=credential:NAME\n" in told.stderr
+
+
+def test_beside_a_question_an_authorisation_is_answered_with_a_credential(call, coordinator):
+    waiting(coordinator, STYLE, LOGIN)
+    assert f"answer with: coordinator answer {TASK} 1=TEXT 3=credential:NAME\n" in call("show", TASK).stderr
 
 
 def test_what_a_specialist_says_cannot_steer_the_terminal(call, coordinator):

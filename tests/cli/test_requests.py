@@ -300,6 +300,15 @@ def test_a_token_is_sent_from_the_environment(coordinator, code):
     assert "asks for a token: give one with --token or COORDINATOR_TOKEN" in refused.stderr
 
 
+@pytest.mark.parametrize("command", [("agents",), ("tasks",)])
+def test_a_token_that_is_given_and_refused_is_not_asked_for(coordinator, command):
+    with serving(coordinator, token="secret") as url:
+        result = CliRunner().invoke(program(), ["--server", url, "--token", "wrong", *command])
+    assert result.exit_code == 2
+    assert "does not accept this token" in result.stderr
+    assert "asks for a token" not in result.stderr
+
+
 def test_a_token_is_not_sent_where_only_the_card_points_to(coordinator, code):
     with serving(coordinator, token="secret", card_url="http://elsewhere.example") as url:
         result = CliRunner().invoke(program(), ["--server", url, "--token", "secret", "review", str(code)])

@@ -60,6 +60,16 @@ def test_a_demo_reviews_a_folder_and_takes_everything_down(code, tmp_path):
     assert list(tmp_path.iterdir()) == [code]
 
 
+def test_a_question_left_open_in_a_demo_is_told_to_be_gone_with_it(code):
+    asking = STUBBED.replace("str(port)]", "str(port), 'asking']")
+    command = [sys.executable, "-c", asking, str(ROOT), "demo", str(code)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, cwd=ROOT)
+    assert done.returncode == 5
+    assert "which line length?" in done.stdout
+    assert "the task is gone with the demo; to answer later start the agents with `coordinator network`" in done.stderr
+    assert "coordinator answer" not in done.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
 def test_a_network_runs_until_it_is_ended_and_leaves_nothing(tmp_path, number):
     port, *others = free_ports(6)

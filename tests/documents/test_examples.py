@@ -12,10 +12,12 @@ from a2a.types import a2a_pb2 as a2a
 from coordinator.config import Settings
 from coordinator.core.extension import URI
 from coordinator.core.merging import STRATEGIES
+from coordinator.core.model import Ask, Exhausted, SubTask, Unanswered
 from coordinator.inbound.intake import parameters_of
 from coordinator.planning import PlanFile
 from coordinator.wire import struct_out
 from tests.core.answering import answer, document
+from tests.core.building import Script, agent, planned
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,9 +33,19 @@ def test_the_configuration_and_the_plan_of_the_readme_are_valid():
 
 
 def test_the_plan_that_shows_everything_is_valid():
-    plan, delegation = map(yaml.safe_load, blocks("docs/plans.md", "yaml"))
+    plan, asking, delegation = map(yaml.safe_load, blocks("docs/plans.md", "yaml"))
     assert PlanFile.model_validate(plan).answering_stage == "write"
+    assert PlanFile.model_validate(asking).ask is Ask.SOON
+    assert PlanFile.model_validate(asking).unanswered.resolved() == Unanswered(172_800, "skip")
     assert PlanFile.model_validate(delegation).passes_through
+
+
+def test_the_choices_shown_for_a_failure_are_those_the_client_gets():
+    task = SubTask("a", agent("lint"), others=(agent("types"),))
+    script = Script(stages=(planned(task, exhausted=Exhausted.ESCALATE),))
+    script.fails("a")
+    shown = [f"   {choice.id}  {choice.text}\n" for choice in script.question.inquiry.choices]
+    assert "".join(shown) in (ROOT / "docs/asking.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/plans.md"])
@@ -81,6 +93,22 @@ def test_every_strategy_and_every_option_of_a_merge_is_in_the_document_on_plans(
 def test_the_client_shown_in_the_readme_is_python():
     (program,) = blocks("README.md", "python")
     compile(program, "README.md", "exec")
+
+
+async def test_the_client_shown_in_the_readme_waits_as_long_as_a_stream_is_silent():
+    (program,) = blocks("README.md", "python")
+    shown = {}
+    exec(program.replace("asyncio.run(main())", ""), shown)
+    given = []
+
+    async def create_client(url, config):
+        given.append(config.httpx_client)
+        return config.httpx_client
+
+    shown["create_client"] = create_client
+    with pytest.raises(AttributeError, match="send_message"):  # what stands in for the client sends nothing
+        await shown["main"]()
+    assert given[0].timeout.read is None
 
 
 def test_every_setting_is_in_the_readme():

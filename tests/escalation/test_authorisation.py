@@ -44,6 +44,15 @@ async def test_input_is_asked_first_and_the_authorisation_afterwards(tmp_path):
         assert own.text == "open https://example.test/approve", "the agent's own parts, unchanged"
 
 
+async def test_a_client_is_told_that_an_authorisation_is_given_elsewhere(tmp_path):
+    async with testing.fleet([BOTH[1]]) as fleet, coordinating(tmp_path, fleet, plan(["ben"])) as it:
+        words = (await it.caller.send()).status.message.parts[0].text
+        assert words.endswith(
+            "Authorise it where it says above; the task goes on by itself. Or answer credential:NAME."
+        )
+        assert "Your text" not in words
+
+
 async def test_an_authorisation_given_out_of_band_resumes_the_task_by_itself(tmp_path):
     async with testing.fleet([BOTH[1]]) as fleet, coordinating(tmp_path, fleet, plan(["ben"])) as it:
         task = await it.caller.send()

@@ -8,6 +8,10 @@ from a2a.types import a2a_pb2 as a2a
 from a2a.utils.errors import UnsupportedOperationError
 
 from coordinator import testing
+from coordinator.cli.client import Target, connect
+from coordinator.cli.exits import NoAnswer
+from coordinator.cli.follow import follow, sending
+from coordinator.cli.view import TaskView
 from coordinator.testing import Behaviour, Specialist
 from tests.limits.seeing import hold, letting_go, plan, told
 from tests.policies.rig import coordinating
@@ -108,6 +112,31 @@ async def test_3_3_2_beyond_those_that_may_wait_a_send_is_refused_before_a_task_
         letting_go(fleet)
         assert [await ended(coordinator, task) for task in tasks] == ["COMPLETED"] * 2
         assert "retry-after" not in (await send(http, wire)).headers
+
+
+async def streamed(connection, request):
+    await follow(connection, connection.send(request), TaskView(), lambda _: None)
+
+
+async def handed_over(connection, request):
+    with sending():
+        await connection.hand_over(request)
+
+
+@pytest.mark.parametrize("send_to", [streamed, handed_over])
+async def test_the_command_line_says_that_a_refused_message_was_not_taken(tmp_path, send_to):
+    async with (
+        testing.fleet(["ada"]) as fleet,
+        coordinating(tmp_path, fleet, plan(), max_coordinations=1, max_waiting=1) as coordinator,
+        connect(Target.of(coordinator.url)) as connection,
+    ):
+        hold(fleet)
+        tasks = [await sent(coordinator, name) for name in ("first", "second")]
+        third = a2a.SendMessageRequest(message=message("third"))
+        with pytest.raises(NoAnswer, match=r"not taken: 1 tasks are under way and 1 wait.*; try again in 5 s$"):
+            await send_to(connection, third)
+        letting_go(fleet)
+        assert [await ended(coordinator, task) for task in tasks] == ["COMPLETED"] * 2
 
 
 async def test_sends_that_come_together_do_not_pass_the_bound_together(tmp_path):

@@ -11,6 +11,7 @@ from coordinator.core.merging import STRATEGIES
 from coordinator.core.model import Exhausted, Limits, MergeSpec, Need, Release, Retry, Stragglers
 from coordinator.errors import ConfigurationError
 from coordinator.planning import load_plans, plan_schema
+from coordinator.planning.files import StageFile
 from tests.planning.making import a_plan, a_stage, loaded
 
 
@@ -141,6 +142,7 @@ def test_a_wrong_fan_out_is_named(tmp_path, fan_out, field):
 
 
 ONE = {"to": {"agents": ["ada"]}}
+TWO = {"to": {"agents": ["ada", "bob"]}}
 
 
 @pytest.mark.parametrize(
@@ -165,6 +167,7 @@ ONE = {"to": {"agents": ["ada"]}}
         ({}, {"barrier": {"release": "enough", "need": 0}}, ["barrier", "need: 0", "release: enough"]),
         ({}, {"barrier": {"release": "enough", "need": 0.0}}, ["barrier", "need: 0", "release: enough"]),
         ({}, {"barrier": {"stragglers": "continue"}}, ["barrier", "stragglers", "release: settled"]),
+        (TWO, {"barrier": {"need": 3}}, ["barrier.need: 3", "fan_out.to.agents", "only 2"]),
         (ONE, {"on_failure": {"fallback": 1}}, ["on_failure.fallback", "fan_out.to.agents"]),
         (ONE, {"on_failure": {"hedge": "1s"}}, ["hedge", "fan_out.to.agents"]),
         (
@@ -184,6 +187,11 @@ def test_fields_that_contradict_each_other_are_refused_by_name(tmp_path, fan_out
         only(tmp_path, fan_out, **stage)
     assert "stages.only" in str(refusal.value)
     assert [field for field in fields if field not in str(refusal.value)] == []
+
+
+@pytest.mark.parametrize(("fan_out", "need"), [(TWO, 2), (TWO, 1.0), (TWO | {"split": {}}, 3)])
+def test_as_many_successes_as_there_may_be_can_be_asked_for(fan_out, need):
+    assert StageFile.model_validate({"fan_out": fan_out, "barrier": {"need": need}})
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,9 @@ async def test_a_fleet_is_started_by_a_command_and_ends_with_its_input(tmp_path)
     )
     started = json.loads(await process.stdout.readline())
     async with httpx.AsyncClient() as http:
-        cards = (await http.get(f"{started['url']}/cards")).json()
+        cards = (await http.get(started["cards"])).json()
+        one = (await http.get(f"{started['url']}/agent-1/.well-known/agent-card.json")).json()
+    assert one == cards[1]
     assert [card["name"] for card in cards] == ["agent-0", "agent-1", "agent-2"]
     process.stdin.close()
     assert await process.wait() == 0
