@@ -113,8 +113,8 @@ def _(event: ev.Asked) -> str:
 
 
 @told.register
-def _(_: ev.Looked) -> str:
-    return "looked at: it still waits"
+def _(event: ev.Looked) -> str:
+    return f"looked at, but not read: {event.detail}" if event.detail else "looked at: it still waits"
 
 
 @told.register

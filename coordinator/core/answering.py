@@ -132,14 +132,14 @@ class Answering:
             self._progression.resume_merge(self._stages[question.branch], MergeAnswer(failure=waited))
             return
         if question.is_about_a_merge:
-            self.abort_reason = f"Given up: {waited}."
+            self.abort_reason = f"Given up: {waited.rstrip('.')}."
             return
         run, branch = self._find(question)
         self._give_way(run, branch, question.then, waited, at)
 
     def _give_way(self, run: StageRun, branch: Branch, choice: str, words: str, at: float) -> None:
         if choice == ABORT:
-            self.abort_reason = f"Given up: {words}."
+            self.abort_reason = f"Given up: {words.rstrip('.')}."
             return
         run.is_taken = run.is_taken or choice == TAKE
         self._branching.skip(run, branch, words, at)

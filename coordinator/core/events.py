@@ -129,7 +129,9 @@ class Asked(AttemptEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked(AttemptEvent):
-    """A parked task was looked at: it still waits, or could not be read."""
+    """A parked task was looked at: it still waits, or could not be read; `detail` says why not."""
+
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ async def look(calls: AgentCalls, command: Look, *, emit: Emit, now: Callable[[]
             event = AttemptFailed(at=now(), branch=branch, attempt=number, failure=failure, is_open=is_open)
             emit(Fact(event))
         else:
-            emit(Fact(Looked(at=now(), branch=branch, attempt=number)))
+            emit(Fact(Looked(at=now(), branch=branch, attempt=number, detail=failure.message)))
         return
     state = state_in(task.status.state)
     if state is not None and state.is_interrupted and mark_of(task.status) == command.mark:
