@@ -77,6 +77,7 @@ class Dialogue:
         """Return what the user answers, by question number; less when the task goes on meanwhile."""
         answers: dict[str, list[Part]] = {}
         self.is_asking = True
+        failed: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 asking = group.create_task(self._prompt(questions, answers))
@@ -85,7 +86,9 @@ class Dialogue:
                 asking.cancel()
                 watching.cancel()
         except* Stop as stops:
-            raise stops.exceptions[0] from None
+            failed = stops.exceptions[0]  # raised in here it would come out as a group again
+        if failed is not None:
+            raise failed
         self.is_asking = False
         still = {question.number for question in self._view.questions}
         if asking.cancelled():
