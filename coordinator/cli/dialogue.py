@@ -77,7 +77,6 @@ class Dialogue:
         """Return what the user answers, by question number; less when the task goes on meanwhile."""
         answers: dict[str, list[Part]] = {}
         self.is_asking = True
-        failed: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 asking = group.create_task(self._prompt(questions, answers))
@@ -85,10 +84,8 @@ class Dialogue:
                 await asyncio.wait((asking, watching), return_when=asyncio.FIRST_COMPLETED)
                 asking.cancel()
                 watching.cancel()
-        except* Stop as stops:
-            failed = stops.exceptions[0]  # raised in here it would come out as a group again
-        if failed is not None:
-            raise failed
+        except ExceptionGroup as failed:  # not `except*`: what is raised in there comes out as a group again
+            raise failed.exceptions[0] from None
         self.is_asking = False
         still = {question.number for question in self._view.questions}
         if asking.cancelled():
