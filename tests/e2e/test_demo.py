@@ -50,7 +50,7 @@ def test_ctrl_c_ends_the_demo_and_all_it_started(moment):
             process.send_signal(signal.SIGINT)
             break
     _, err = process.communicate()
-    # Before the program has taken the signal over, or after it has given it back, the system ends it: shells say 130 too.
+    # Before the program has taken the signal over the system ends it, and shells say 130 all the same.
     assert process.returncode in {130, -signal.SIGINT}
     assert "Traceback" not in err
     assert left_behind(process.pid) == []
