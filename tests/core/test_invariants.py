@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import settings
 from hypothesis.stateful import invariant
 
 from coordinator.core.barrier import tally_of
@@ -15,7 +14,7 @@ from coordinator.core.record import progress, run_record
 from coordinator.core.scheduling import Phase
 from coordinator.core.states import BranchState
 from tests.core.building import T0
-from tests.core.hostile_shell import HostileShell
+from tests.core.hostile_shell import HostileShell, budget
 
 LIVE = {Phase.RUNNING, Phase.TRAILING}
 
@@ -239,5 +238,5 @@ class Invariants(HostileShell):
         return self.coordination.stages[name].stage
 
 
-Invariants.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+Invariants.TestCase.settings = budget(steps=40)
 test_the_invariants_hold_whatever_a_shell_reports = Invariants.TestCase

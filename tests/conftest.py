@@ -1,0 +1,14 @@
+"""What holds for every test of the suite."""
+
+import pytest
+
+SHRINKING_S = 20
+"""Of the 120 s a test has: what fails is shown as small as it has become by then, rather than as a timeout."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def a_failing_property_is_shown_in_time():
+    with pytest.MonkeyPatch.context() as patch:
+        # No setting limits it, but the library keeps it open to be replaced, and says so beside it.
+        patch.setattr("hypothesis.internal.conjecture.engine.MAX_SHRINKING_SECONDS", SHRINKING_S)
+        yield
