@@ -34,7 +34,7 @@ def budget(*, steps: int) -> settings:
     """
     phases = [phase for phase in Phase if phase is not Phase.explain]
     return settings(
-        max_examples=100, stateful_step_count=steps, deadline=None, report_multiple_bugs=False, phases=phases
+        max_examples=50, stateful_step_count=steps, deadline=None, report_multiple_bugs=False, phases=phases
     )
 
 
