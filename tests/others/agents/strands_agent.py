@@ -34,17 +34,15 @@ class Script(Model):
         yield {"contentBlockStart": {"start": {}}}
         for word in ("Strands ", "heard: ", said.splitlines()[0]):
             yield {"contentBlockDelta": {"delta": {"text": word}}}
-        while "strands: hang" in said and not (cancel_signal and cancel_signal.is_set()):
-            await asyncio.sleep(0.05)
+        while "strands: hang" in said and not (cancel_signal and cancel_signal.is_set()):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)  # a flag of threads is all it is given
         yield {"contentBlockStop": {}}
         yield {"messageStop": {"stopReason": "end_turn"}}
 
 
 def agent(_context_id):
     """Return an agent for one conversation."""
-    return Agent(
-        model=Script(), name="Strands", description="Says what it heard.", tools=[], callback_handler=None
-    )
+    return Agent(model=Script(), name="Strands", description="Says what it heard.", tools=[], callback_handler=None)
 
 
 if __name__ == "__main__":
