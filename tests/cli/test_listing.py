@@ -64,7 +64,7 @@ async def refused(url, file, **more):
 async def test_an_agent_is_met_shown_and_written(file, capsys):
     async with agent(skills=("pricing",), tags=("money",), pushing=True) as ada:
         assert await adding(ada.url, file) == 0
-        assert [asked.operation for asked in ada.received] == ["get"]
+        assert [asked.operation for asked in ada.received] == ["card", "get"]
     assert file.read_text() == OURS.replace("# the end", f"  - card: {ada.url}\n    name: ada\n# the end")
     shown = capsys.readouterr().out
     assert f"JSONRPC 1.0 {ada.url}, it answers" in shown
