@@ -6,12 +6,31 @@ What it does is in the message: a line `fasta2a: fail` or `fasta2a: hang`; else 
 import argparse
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import uvicorn
 from fasta2a import FastA2A, Worker
 from fasta2a.broker import InMemoryBroker
 from fasta2a.schema import Artifact, Part, Skill
 from fasta2a.storage import InMemoryStorage
+
+
+class Storage(InMemoryStorage):
+    """The library's, with times that say their zone: it writes them without one, which no reader of protobuf takes."""
+
+    async def submit_task(self, context_id, message):
+        """Begin a task."""
+        return _with_a_zone(await super().submit_task(context_id, message))
+
+    async def update_task(self, task_id, state, new_artifacts=None, new_messages=None):
+        """Change a task."""
+        return _with_a_zone(await super().update_task(task_id, state, new_artifacts, new_messages))
+
+
+def _with_a_zone(task):
+    local = datetime.fromisoformat(task["status"]["timestamp"])
+    task["status"]["timestamp"] = local.astimezone(UTC).isoformat()
+    return task
 
 
 class Echo(Worker):
@@ -44,9 +63,9 @@ class Echo(Worker):
         return [Artifact(artifact_id="answer", name="answer", parts=[Part(text=result, media_type="text/plain")])]
 
 
-def application(port):
+def application(port, storage):
     """Return the server."""
-    storage, broker = InMemoryStorage(), InMemoryBroker()
+    broker = InMemoryBroker()
     worker = Echo(storage=storage, broker=broker)
 
     @asynccontextmanager
@@ -70,5 +89,7 @@ def application(port):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--as-it-comes", action="store_true", help="with the library's own storage")
     options = parser.parse_args()
-    uvicorn.run(application(options.port), host="127.0.0.1", port=options.port, log_level="warning")
+    storage = InMemoryStorage() if options.as_it_comes else Storage()
+    uvicorn.run(application(options.port, storage), host="127.0.0.1", port=options.port, log_level="warning")

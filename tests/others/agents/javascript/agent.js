@@ -1,6 +1,6 @@
-// An agent in JavaScript, served by the SDK of its language with express.
+// An agent in JavaScript, served by the A2A SDK of its language with express.
 // What it does is in the message: a line `javascript: fail`, `javascript: hang` or `javascript: ask`;
-// else it says what it heard, in chunks.
+// else it says what it heard, in two chunks.
 
 import { randomUUID } from "node:crypto";
 import express from "express";
@@ -9,117 +9,94 @@ import { AgentEvent, DefaultRequestHandler, InMemoryTaskStore } from "@a2a-js/sd
 import { agentCardHandler, jsonRpcHandler, restHandler, UserBuilder } from "@a2a-js/sdk/server/express";
 
 const port = Number(process.argv[2]);
-const url = `http://127.0.0.1:${port}`;
-const on = (protocolBinding, path) => ({ url: url + path, protocolBinding, protocolVersion: "1.0", tenant: "" });
-
+const at = (protocolBinding, path) => ({
+  url: `http://127.0.0.1:${port}${path}`,
+  protocolBinding,
+  protocolVersion: "1.0",
+  tenant: "",
+});
+const modes = ["text/plain"];
+const skill = { id: "echo", name: "Echo", description: "Says what it heard.", tags: ["echo"] };
 const card = {
   name: "JavaScript",
   description: "Says what it heard.",
   version: "1.0.0",
-  supportedInterfaces: [on("JSONRPC", "/rpc"), on("HTTP+JSON", "/rest")],
+  supportedInterfaces: [at("JSONRPC", "/rpc"), at("HTTP+JSON", "/rest")],
   capabilities: { streaming: true, pushNotifications: false, extensions: [] },
-  defaultInputModes: ["text/plain"],
-  defaultOutputModes: ["text/plain"],
+  defaultInputModes: modes,
+  defaultOutputModes: modes,
   securitySchemes: {},
   securityRequirements: [],
   signatures: [],
-  skills: [
-    {
-      id: "echo",
-      name: "Echo",
-      description: "Says what it heard.",
-      tags: ["echo"],
-      examples: [],
-      inputModes: [],
-      outputModes: [],
-      securityRequirements: [],
-    },
-  ],
+  skills: [{ ...skill, examples: [], inputModes: [], outputModes: [], securityRequirements: [] }],
 };
 
-const textOf = (message) =>
-  message.parts.map((part) => (part.content?.$case === "text" ? part.content.value : "")).join("\n");
-const textPart = (value) => ({
-  content: { $case: "text", value },
-  metadata: undefined,
-  filename: "",
-  mediaType: "text/plain",
-});
+const textOf = ({ parts }) => parts.map(({ content }) => (content?.$case === "text" ? content.value : "")).join("\n");
+const textPart = (value) => ({ content: { $case: "text", value }, filename: "", mediaType: "text/plain" });
 
-class Echo {
-  canceled = new Set();
-
-  async execute(request, bus) {
-    const { taskId, contextId, userMessage, task } = request;
-    const asked = textOf(userMessage);
-    const says = (text) => ({
-      messageId: randomUUID(),
-      contextId,
-      taskId,
-      role: Role.ROLE_AGENT,
-      parts: [textPart(text)],
-      metadata: undefined,
-      extensions: [],
-      referenceTaskIds: [],
-    });
-    const status = (state, text) => ({
-      state,
-      message: text ? says(text) : undefined,
-      timestamp: new Date().toISOString(),
-    });
-    const tell = (state, text) =>
-      bus.publish(AgentEvent.statusUpdate({ taskId, contextId, status: status(state, text), metadata: undefined }));
-    const send = (text, append, lastChunk) =>
+function teller(bus, taskId, contextId) {
+  const says = (text) => ({
+    messageId: randomUUID(),
+    contextId,
+    taskId,
+    role: Role.ROLE_AGENT,
+    parts: [textPart(text)],
+    extensions: [],
+    referenceTaskIds: [],
+  });
+  const status = (state, text) => ({
+    state,
+    message: text ? says(text) : undefined,
+    timestamp: new Date().toISOString(),
+  });
+  return {
+    begun: (message) =>
       bus.publish(
-        AgentEvent.artifactUpdate({
-          taskId,
-          contextId,
-          append,
-          lastChunk,
-          metadata: undefined,
-          artifact: {
-            artifactId: "answer",
-            name: "answer",
-            description: "",
-            parts: [textPart(text)],
-            metadata: undefined,
-            extensions: [],
-          },
-        }),
-      );
-
-    bus.publish(
-      AgentEvent.task(
-        task ?? {
+        AgentEvent.task({
           id: taskId,
           contextId,
           status: status(TaskState.TASK_STATE_SUBMITTED),
           artifacts: [],
-          history: [userMessage],
-          metadata: undefined,
-        },
+          history: [message],
+        }),
       ),
-    );
-    tell(TaskState.TASK_STATE_WORKING, "listening");
-    if (asked.includes("javascript: fail")) throw new Error("out of order");
-    if (asked.includes("javascript: ask") && !task) {
-      tell(TaskState.TASK_STATE_INPUT_REQUIRED, "In which language?");
+    goesOn: (task) => bus.publish(AgentEvent.task(task)),
+    is: (state, text) => bus.publish(AgentEvent.statusUpdate({ taskId, contextId, status: status(state, text) })),
+    chunk: (text, append, lastChunk) => {
+      const artifact = { artifactId: "answer", name: "answer", description: "", parts: [textPart(text)], extensions: [] };
+      bus.publish(AgentEvent.artifactUpdate({ taskId, contextId, append, lastChunk, artifact }));
+    },
+  };
+}
+
+class Echo {
+  contexts = new Map();
+  canceled = new Set();
+
+  async execute({ taskId, contextId, userMessage, task }, bus) {
+    const tell = teller(bus, taskId, contextId);
+    const heard = textOf(userMessage);
+    this.contexts.set(taskId, contextId);
+    if (task) tell.goesOn(task);
+    else tell.begun(userMessage);
+    tell.is(TaskState.TASK_STATE_WORKING, "listening");
+    if (heard.includes("javascript: fail")) throw new Error("out of order");
+    if (heard.includes("javascript: ask")) {
+      tell.is(TaskState.TASK_STATE_INPUT_REQUIRED, "In which language?");
       return;
     }
-    while (asked.includes("javascript: hang") && !this.canceled.has(taskId)) {
+    while (heard.includes("javascript: hang")) {
+      if (this.canceled.has(taskId)) return;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-    if (this.canceled.delete(taskId)) {
-      tell(TaskState.TASK_STATE_CANCELED);
-      return;
-    }
-    send("JavaScript heard: ", false, false);
-    send(asked.split("\n")[0], true, true);
-    tell(TaskState.TASK_STATE_COMPLETED);
+    tell.chunk("JavaScript heard: ", false, false);
+    tell.chunk(heard.split("\n")[0], true, true);
+    tell.is(TaskState.TASK_STATE_COMPLETED);
   }
 
-  async cancelTask(taskId) {
+  async cancelTask(taskId, bus) {
     this.canceled.add(taskId);
+    teller(bus, taskId, this.contexts.get(taskId)).is(TaskState.TASK_STATE_CANCELED);
   }
 }
 
