@@ -42,6 +42,6 @@ chaos: .venv/ready ## Kill the coordinator 200 times and more, at every write an
 	$(BIN)/python -m tests.chaos --rounds 200 --at-least 5
 
 clean: ## Remove .venv and caches
-	rm -rf .venv .venv-a2a-0.3 .venv-a2a-0.3.lock .venv-strands* .venv-fasta2a* tests/others/agents/javascript/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist
+	rm -rf .venv .venv-a2a-0.3 .venv-a2a-0.3.lock .venv-adk* .venv-fasta2a* .venv-strands* tests/others/agents/javascript/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist
 
 .PHONY: help setup check test test-others demo serve bench chaos clean

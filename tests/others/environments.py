@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 AGENTS = Path(__file__).with_name("agents")
 JAVASCRIPT = AGENTS / "javascript"
 REQUIREMENTS = {
+    "adk": ("google-adk[a2a]==2.13.0", "a2a-sdk[http-server]==1.3.0", "uvicorn==0.54.0"),
     "strands": ("strands-agents[a2a]==1.62.0", "a2a-sdk==0.3.26"),
     "fasta2a": ("fasta2a==2.1.1", "uvicorn==0.54.0"),
 }

@@ -3,6 +3,7 @@
 Each of them says what it heard; the words `NAME: fail`, `NAME: hang` and `NAME: ask` in the message make it do that.
 """
 
+import json
 import sys
 from contextlib import AsyncExitStack, aclosing
 
@@ -21,15 +22,16 @@ from coordinator.testing import fleet
 from coordinator.wire import struct_out
 from tests.escalation.rig import ACTIVE, by_agent, parts_reply, questions, reply, state, words
 from tests.others.environments import command_of
-from tests.others.processes import ROOT, agent
+from tests.others.processes import CARD, ROOT, agent
 from tests.policies.rig import Answer, coordinating
 from tests.protocol.clients import message, metadata_of
 from tests.protocol.environment import NotInstalled
 
 pytestmark = [pytest.mark.others, pytest.mark.timeout(400)]
 
-OTHERS = ("strands", "fasta2a", "javascript")
+OTHERS = ("strands", "fasta2a", "javascript", "adk")
 HEARD = {
+    "adk": "ADK heard: hello",
     "strands": "Strands heard: hello\n",
     "fasta2a": "FastA2A heard: hello",
     "javascript": "JavaScript heard: hello",
@@ -115,7 +117,7 @@ async def test_all_of_them_and_one_of_ours_answer_together(network):
 async def test_those_that_fail_are_named_with_their_words_and_the_others_count(network):
     it, _ = await network(*OTHERS, "ours", barrier={"need": 2}, on_failure={"exhausted": "count"})
     task = await it.caller.send(message("hello\nstrands: fail\njavascript: fail"))
-    assert said(task) == {name: HEARD[name] for name in ("fasta2a", "ours")}
+    assert said(task) == {name: HEARD[name] for name in ("fasta2a", "adk", "ours")}
     assert "strands (failed: its task failed: Agent execution failed)" in words(task)
     assert "javascript (failed: its task failed: Agent execution error: out of order)" in words(task)
 
@@ -138,8 +140,8 @@ async def begun(it, text):
 
 
 async def test_a_cancel_reaches_them(network):
-    it, urls = await network("strands", "javascript")
-    task_id = await begun(it, "hello\nstrands: hang\njavascript: hang")
+    it, urls = await network("strands", "javascript", "adk")
+    task_id = await begun(it, "hello\nstrands: hang\njavascript: hang\nadk: hang")
     task = await it.caller.cancel(task_id)
     assert state(task) == "CANCELED"
     for branch in Answer(task).branches.values():
@@ -162,12 +164,34 @@ async def test_a_question_from_javascript_is_answered_in_words(network):
 async def test_an_interrupt_of_strands_is_answered_with_the_data_it_wants(network):
     it, _ = await network("strands")
     asked = await it.caller.send(message("hello\nstrands: ask"))
-    assert "Agent requires input:\n- language: In which language?" in words(asked)
+    assert "- language: In which language?" in words(asked)
     (question,) = questions(asked).values()
     (interrupt,) = next(part["data"]["interrupts"] for part in question["parts"] if "data" in part)
     answer = {"interruptResponse": {"interruptId": interrupt["interruptId"], "response": "German"}}
     part = a2a.Part(data=ParseDict(answer, Value()), metadata=struct_out({ANSWER: by_agent(asked)["strands"]}))
     assert said(await it.caller.send(parts_reply(asked, part))) == {"strands": "Strands heard: German\n"}
+
+
+async def test_an_interrupt_of_strands_answered_in_words_is_asked_again_with_its_reason(network):
+    it, _ = await network("strands")
+    asked = await it.caller.send(message("hello\nstrands: ask"))
+    again = await it.caller.send(reply(asked, "German"))
+    assert state(again) == "INPUT_REQUIRED"
+    assert "Task is awaiting an interrupt response and cannot accept a new message" in words(again)
+
+
+async def test_javascript_is_spoken_to_over_rest_as_well(tmp_path):
+    async with process("javascript", tmp_path) as url, shared_http_client(10.0) as http:
+        card = (await http.get(url + CARD)).json()
+        card["supportedInterfaces"] = [one for one in card["supportedInterfaces"] if one["url"].endswith("/rest")]
+        (tmp_path / "card.json").write_text(json.dumps(card), encoding="utf-8")
+        plan = {"fan_out": {"to": {"agents": ["javascript"]}}, "merge": "concat"}
+        document = {"name": "one", "description": "One.", "stages": {"one": plan}}
+        async with (
+            fleet([]) as nobody,
+            coordinating(tmp_path, nobody, document, agents=[str(tmp_path / "card.json")]) as it,
+        ):
+            assert said(await it.caller.send(message("hello"))) == {"javascript": HEARD["javascript"]}
 
 
 async def test_strands_told_to_stream_by_the_words_of_the_protocol_answers_in_many_parts(network):
@@ -184,7 +208,8 @@ async def test_fasta2a_as_it_comes_is_malformed_and_the_reason_is_told(network):
 
 
 @pytest.mark.parametrize(
-    ("name", "version"), [("strands", "JSONRPC 0.3.0"), ("fasta2a", "JSONRPC 1.0"), ("javascript", "JSONRPC 1.0")]
+    ("name", "version"),
+    [("strands", "JSONRPC 0.3.0"), ("fasta2a", "JSONRPC 1.0"), ("javascript", "JSONRPC 1.0"), ("adk", "JSONRPC 1.0")],
 )
 async def test_each_of_them_can_be_added_to_a_configuration(tmp_path, capsys, name, version):
     file = tmp_path / "coordinator.yaml"
