@@ -29,7 +29,7 @@ class Storage(InMemoryStorage):
 
 def _with_a_zone(task):
     local = datetime.fromisoformat(task["status"]["timestamp"])
-    task["status"]["timestamp"] = local.astimezone(UTC).isoformat()
+    task["status"]["timestamp"] = local.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return task
 
 
