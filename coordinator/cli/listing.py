@@ -57,9 +57,14 @@ class Configuration:
         return not self.is_new and KEY in self.settings.model_fields_set
 
     def replace(self, text: str) -> None:
-        """Put *text* in its place. Raises `Stop` when that cannot be done, and then it is as it was."""
+        """Put *text* in its place. Raises `Stop` when that cannot be done, and then it is as it was.
+
+        What somebody wrote there meanwhile stays: asking an agent takes its time.
+        """
         place = self.file.resolve()  # a link stays a link
         try:
+            if (place.read_bytes() if place.exists() else None) != (None if self.is_new else self.text.encode()):
+                raise Stop(f"{self.file} was changed meanwhile, so nothing is written: try again")
             mode = 0o644 if self.is_new else place.stat().st_mode & 0o7777
             with NamedTemporaryFile("wb", dir=place.parent, prefix=f".{place.name}.", delete=False) as written:
                 try:

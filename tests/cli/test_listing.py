@@ -224,6 +224,20 @@ async def test_nobody_there_is_told(file):
     assert "no A2A Agent Card can be read there" in await refused("http://127.0.0.1:1", file)
 
 
+@pytest.mark.parametrize("is_new", [False, True], ids=["a file", "a new one"])
+async def test_what_somebody_writes_meanwhile_stays(tmp_path, file, is_new):
+    place = tmp_path / "new.yaml" if is_new else file
+
+    def writes(request):
+        place.write_text("port: 9\n")
+        return card_of(request)
+
+    async with pages(page(CARD, writes), page("/rpc", guarded, "POST")) as url:
+        with pytest.raises(Stop, match="was changed meanwhile, so nothing is written"):
+            await adding(url, place, token_env="GUARD")
+    assert place.read_text() == "port: 9\n"
+
+
 def card_of(request):
     interface = {"protocolBinding": "JSONRPC", "protocolVersion": "1.0", "url": f"{request.base_url}rpc"}
     return JSONResponse({"name": "Guard", "supportedInterfaces": [interface]})
