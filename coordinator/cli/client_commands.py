@@ -178,17 +178,6 @@ def send(
     run(requesting.carry(target(context, server, token), order))
 
 
-def agents(
-    context: typer.Context, as_json: JsonOption = False, server: ServerOption = None, token: TokenOption = None
-) -> None:
-    """Show the specialists the coordinator knows, and whether they answer."""
-    from coordinator.cli import asking
-    from coordinator.cli.carry import Form
-    from coordinator.cli.running import run
-
-    run(asking.agents(target(context, server, token), Form(as_json)))
-
-
 def plans(
     context: typer.Context, as_json: JsonOption = False, server: ServerOption = None, token: TokenOption = None
 ) -> None:

@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 from typing_extensions import override
 
 from coordinator import __version__
-from coordinator.cli import client_commands, server_commands, stored_commands
+from coordinator.cli import agent_commands, client_commands, server_commands, stored_commands
 from coordinator.cli.exits import ExitCode, Stop
 from coordinator.cli.options import SERVER, TOKEN, ServerOption, TokenOption, examples
 
@@ -151,9 +151,7 @@ def _add_requests(app: typer.Typer) -> None:
 
 def _add_questions(app: typer.Typer) -> None:
     panel = "Look at one"
-    app.command(rich_help_panel=panel, epilog=examples("coordinator agents", "coordinator agents --json"))(
-        client_commands.agents
-    )
+    app.add_typer(agent_commands.agent_commands(), name="agents", rich_help_panel=panel)
     app.command(rich_help_panel=panel, epilog=examples("coordinator plans"))(client_commands.plans)
     app.command(
         rich_help_panel=panel,
