@@ -100,16 +100,22 @@ class PushOperations(NotOffered):
         return _shown(head.task_id, config)
 
     @override
-    @validate_request_params
     async def on_get_task_push_notification_config(
         self, params: a2a.GetTaskPushNotificationConfigRequest, context: ServerCallContext
     ) -> a2a.TaskPushNotificationConfig:
-        """Return a configuration (spec 3.1.8); of version 0.3, without an id the one that was made without."""
+        """Return a configuration (spec 3.1.8); in version 0.3, without an id the one that was made without."""
+        if is_old_version(context) and not params.id:
+            params.id = params.task_id
+        return await self._config(params, context)
+
+    @validate_request_params
+    async def _config(
+        self, params: a2a.GetTaskPushNotificationConfigRequest, context: ServerCallContext
+    ) -> a2a.TaskPushNotificationConfig:
         head = await self._head(params.task_id, params, context)
-        config_id = params.id or head.task_id
-        found = [config for config in await self.configs.of_task(head.task_id) if config.id == config_id]
+        found = [config for config in await self.configs.of_task(head.task_id) if config.id == params.id]
         if not found:
-            raise TaskNotFoundError(f"task {head.task_id} has no push configuration {config_id}")
+            raise TaskNotFoundError(f"task {head.task_id} has no push configuration {params.id}")
         return found[0]
 
     @override
@@ -128,7 +134,7 @@ class PushOperations(NotOffered):
     ) -> None:
         """Forget a configuration; a second time does nothing (spec 3.1.10)."""
         head = await self._head(params.task_id, params, context)
-        await self.configs.journal.delete_push(head.task_id, params.id or head.task_id)
+        await self.configs.journal.delete_push(head.task_id, params.id)
 
 
 def too_many(most: int) -> str:
