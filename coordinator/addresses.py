@@ -26,8 +26,12 @@ def address_of(text: str) -> Address | None:
 def is_public(address: Address) -> bool:
     """Whether it is somebody's on the internet: one of a single machine, and of no tunnel that hides another."""
     is_inside = address.is_multicast or address.is_reserved or address.is_link_local or address.is_loopback
-    is_tunnel = isinstance(address, IPv6Address) and (address.sixtofour is not None or address.teredo is not None)
-    return address.is_global and not is_inside and not is_tunnel
+    return address.is_global and not is_inside and not (isinstance(address, IPv6Address) and _leads_inside(address))
+
+
+def _leads_inside(address: IPv6Address) -> bool:
+    """Whether it is of a tunnel, which hides another address, or of the private networks of long ago."""
+    return address.sixtofour is not None or address.teredo is not None or address.is_site_local
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,8 @@ def status(path: Path, *, as_json: bool) -> ExitCode:
     grid.add_row("schema", Text(f"{found.schema}, {version}"))
     grid.add_row("size", Text(f"{size(found.size)}, of which {size(found.unused)} unused"))
     grid.add_row("tasks", Text(", ".join(f"{count} {name}" for name, count in found.tasks.items())))
+    pushes = found.pushes
+    grid.add_row("webhooks", Text(f"{pushes.owed} still to be told something, {pushes.given_up} given up"))
     say(grid)
     return ExitCode.OK
 
