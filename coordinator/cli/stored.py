@@ -68,9 +68,9 @@ def status(path: Path, *, as_json: bool) -> ExitCode:
     """Show what a file is and holds."""
     found = look(path)
     if as_json:
-        pushes = {"owed": found.pushes.owed, "givenUp": found.pushes.given_up}
+        counts = {"owed": found.pushes.owed, "givenUp": found.pushes.given_up}
         about = {"newestSchema": SCHEMA_VERSION, "isCurrent": found.is_current}
-        say_json({"path": str(path), **asdict(found), "pushes": pushes, **about})
+        say_json({"path": str(path), **asdict(found), "pushes": counts, **about})
         return ExitCode.OK
     version = "up to date" if found.is_current else "older than this program; see: coordinator db upgrade"
     grid = Table.grid(padding=(0, 2))

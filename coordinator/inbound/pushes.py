@@ -13,6 +13,7 @@ from a2a.server.context import ServerCallContext
 from a2a.server.request_handlers.request_handler import validate_request_params
 from a2a.types import a2a_pb2 as a2a
 from a2a.utils.errors import TaskNotFoundError
+from a2a.utils.proto_utils import validate_proto_required_fields
 from typing_extensions import override
 
 from coordinator.errors import TooManyPushes, UnknownTask
@@ -106,12 +107,7 @@ class PushOperations(NotOffered):
         """Return a configuration (spec 3.1.8); in version 0.3, without an id the one that was made without."""
         if is_old_version(context) and not params.id:
             params.id = params.task_id
-        return await self._config(params, context)
-
-    @validate_request_params
-    async def _config(
-        self, params: a2a.GetTaskPushNotificationConfigRequest, context: ServerCallContext
-    ) -> a2a.TaskPushNotificationConfig:
+        validate_proto_required_fields(params)
         head = await self._head(params.task_id, params, context)
         found = [config for config in await self.configs.of_task(head.task_id) if config.id == params.id]
         if not found:

@@ -42,7 +42,7 @@ class Receiver:
     refusal_headers: dict[str, str] = field(default_factory=dict)
     attempts: list[Push] = field(default_factory=list)
     taken: list[Push] = field(default_factory=list)
-    closed_paths: set[str] = field(default_factory=set)  #: of these nothing is answered
+    open_for: dict[str, int] = field(default_factory=dict)  #: so many requests to a path are answered, no more
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def at(self, path: str) -> list[Push]:
@@ -69,7 +69,7 @@ class Receiver:
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         push = Push(scope["path"], headers, json.loads(body))
         self.attempts.append(push)
-        if push.path in self.closed_paths:
+        if sum(each.path == push.path for each in self.attempts) > self.open_for.get(push.path, len(self.attempts)):
             self._changed.set()
             await scope["extensions"][CONNECTION].gone()
             return

@@ -1,4 +1,4 @@
-"""Who delivers what is owed, when, and how often, on tasks of a stored journal and a courier that does as it is told."""
+"""Who delivers what is owed, when, and how often: tasks of a stored journal, a courier that does as it is told."""
 
 import asyncio
 import itertools
@@ -183,6 +183,19 @@ async def test_a_task_that_cannot_be_read_does_not_keep_others_from_being_told(j
         while (await journal.push_counts()).owed > 1:  # noqa: ASYNC110 - moving a place gives no hint
             await asyncio.sleep(0.01)
     assert {key.startswith(tasks[1]) for _, key in courier.taken} == {True}
+
+
+async def test_what_cannot_be_written_as_asked_keeps_nobody_else_from_being_told(journal, path, tasks, monkeypatch):
+    def refusing(_task):
+        raise ValueError("no such thing in version 0.3")
+
+    monkeypatch.setattr("coordinator.notifying.payloads.to_compat_task", refusing)
+    await owe(journal, path, tasks[0], PushConfig("old", "https://old.example/", version="0.3"), HOOK)
+    courier = Deliveries()
+    async with running(sender_on(journal, courier, patience=Patience())):
+        while (await journal.push_counts()).owed > 1:  # noqa: ASYNC110 - moving a place gives no hint
+            await asyncio.sleep(0.01)
+    assert {name for name, _ in courier.tried} == {"c1"}
 
 
 @pytest.mark.parametrize(
