@@ -27,11 +27,14 @@ class Deliveries:
     def __init__(self, failing=lambda config, key: None):
         self.failing = failing
         self.tried, self.taken = [], []
+        self.slow_hosts = {}  #: events that are waited for before a host answers
         self._changed = asyncio.Event()
 
     async def deliver(self, config, key, body):
         self.tried.append((config.config_id, key))
         self._changed.set()
+        if slow := self.slow_hosts.get(config.origin):
+            await slow.wait()
         if failure := self.failing(config, key):
             raise failure
         self.taken.append((config.config_id, key))
@@ -118,6 +121,20 @@ async def test_two_senders_share_the_work_and_tell_everything_once(journal, path
     told = {config.config_id: [key for name, key in courier.taken if name == config.config_id] for config in configs}
     assert sorted(told["c0"]) == sorted(told["c1"]) == sorted(told["c2"])
     assert {key.rpartition("-")[0].rpartition("-")[0] for key in told["c0"]} == set(closed)
+
+
+async def test_one_host_with_more_than_there_is_room_for_leaves_room_for_others(journal, path, tasks):
+    closed = sorted([task_id for task_id in tasks if await journal.final(task_id)])
+    slow = [PushConfig(f"c{number}", "https://slow.example/") for number in range(5)]
+    for task_id in closed[:-1]:
+        await owe(journal, path, task_id, *slow)
+    await owe(journal, path, closed[-1], PushConfig("z", "https://last.example/"))
+    assert "z" not in {owed.config.config_id for owed in await journal.owed(limit=40)}
+    courier = Deliveries()
+    courier.slow_hosts["slow.example"] = asyncio.Event()
+    async with running(sender_on(journal, courier)):
+        await courier.until(lambda: "z" in {name for name, _ in courier.taken})
+        assert len([name for name, _ in courier.tried if name != "z"]) == 4
 
 
 async def test_a_sender_goes_on_in_the_middle_of_what_one_entry_brought(journal, path, tmp_path, tasks):
