@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-ANY_TASK = ""
+ANY_TASK = "*"
 """Subscribing to this gives a hint for every task."""
 
 

@@ -57,7 +57,7 @@ class Signals:
                 del self._receivers[task_id]
 
     def hint(self, task_id: str) -> None:
-        """Wake all subscribers of *task_id*, and those of all tasks."""
-        for key in (task_id, ANY_TASK):
+        """Wake all subscribers of *task_id*, and those of all tasks; nobody for no task."""
+        for key in (task_id, ANY_TASK) if task_id else ():
             for receiver in self._receivers.get(key, ()):
                 receiver.hint()

@@ -82,7 +82,6 @@ class SqlJournal(SqlPushes):
             raise
         return cls(database, readers=readers, now=now)
 
-    @override
     async def now(self) -> float:
         """Return the machine's time: the file is on it."""
         return self._now()
@@ -219,8 +218,12 @@ class SqlJournal(SqlPushes):
         self._database.close()
 
     @override
-    async def _write(self, work: Callable[[Connection], T], changes: str = "") -> T:
-        return await self._writer.submit(work, changes=changes)
+    def _time(self, connection: Connection) -> float:
+        return self._now()
+
+    @override
+    async def _write(self, work: Callable[[Connection], T], task_id: str, *, is_change: bool = False) -> T:
+        return await self._writer.submit(work, changes=task_id if is_change else "")
 
     @override
     async def _read(self, query: Callable[[Connection], T]) -> T:

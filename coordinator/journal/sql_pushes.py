@@ -15,9 +15,11 @@ from coordinator.journal.pushing import OwedPush, Place, PushConfig, PushCounts,
 from coordinator.journal.sql_schema import head, push
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from sqlalchemy import Connection, Row
+
+    DatabaseClock = Callable[[Connection], float]
 
 # Written out, since SQLite looks for its partial indexes before it knows the values.
 _IS_OPEN = text("push.state = 'open'")
@@ -79,22 +81,31 @@ def delete_push(connection: Connection, task_id: str, config_id: str) -> None:
     connection.execute(_DELETE, {"of_task": task_id, "of_config": config_id})
 
 
-def owed(connection: Connection, now: float, limit: int, without: Collection[str]) -> Sequence[OwedPush]:
+def owed(connection: Connection, clock: DatabaseClock, limit: int, without: Collection[str]) -> Sequence[OwedPush]:
     """Return up to *limit* configurations that lie behind their task, longest due first."""
     asked = _OWED.where(push.c.origin.not_in(sorted(without))) if without else _OWED
-    return tuple(_owed(row) for row in connection.execute(asked.limit(limit), {"now": now}))
+    return tuple(_owed(row) for row in connection.execute(asked.limit(limit), {"now": clock(connection)}))
 
 
-def lease_push(connection: Connection, held: OwedPush, holder: str, for_s: float, now: float) -> bool:
+def lease_push(connection: Connection, held: OwedPush, holder: str, for_s: float, clock: DatabaseClock) -> bool:
     """Take the right to deliver for *for_s* seconds."""
+    now = clock(connection)
     values = {"holder": holder, "lease_until": now + for_s}
     return connection.execute(_LEASE, {**_standing(held), "now": now, **values}).rowcount == 1
 
 
 def move_push(
-    connection: Connection, held: OwedPush, place: Place, holder: str, keep_s: float, now: float, *, is_over: bool
+    connection: Connection,
+    held: OwedPush,
+    place: Place,
+    holder: str,
+    keep_s: float,
+    clock: DatabaseClock,
+    *,
+    is_over: bool,
 ) -> bool:
     """Note that everything up to *place* was told."""
+    now = clock(connection)
     values = {
         "seq": place.seq,
         "sent": place.sent,
@@ -110,9 +121,10 @@ def move_push(
 
 
 def fail_push(
-    connection: Connection, held: OwedPush, holder: str, wait_s: float, now: float, *, gives_up: bool
+    connection: Connection, held: OwedPush, holder: str, wait_s: float, clock: DatabaseClock, *, gives_up: bool
 ) -> None:
     """Note a failed delivery and give the lease up."""
+    now = clock(connection)
     values = {
         "state": PushState.GIVEN_UP if gives_up else PushState.OPEN,
         "next_at": now + wait_s,

@@ -234,6 +234,18 @@ async def test_whoever_listens_to_all_tasks_hears_of_each(journal):
                 await hints.wait(60.0)
 
 
+async def test_whoever_listens_to_all_tasks_does_not_hear_of_leases_and_claims(journal):
+    await pushed(journal)
+    owed = await the_owed(journal)
+    async with journal.subscribe(ANY_TASK) as hints:
+        await journal.lease_push(owed, "me", 30.0)
+        await journal.move_push(owed, Place(2), "me")
+        await journal.claim("t1", "driver")
+        assert not hints._changed.is_set()
+        await journal.set_push("t1", OTHER, most=2)
+        assert hints._changed.is_set()
+
+
 async def test_a_lease_of_a_process_that_died_does_not_outlive_it_in_a_file_of_our_own(path, clock):
     dead = await SqlJournal.open(path, now=clock)
     await pushed(dead)
