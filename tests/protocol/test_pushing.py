@@ -11,6 +11,9 @@ from aiohttp.abc import AbstractResolver
 from google.protobuf.json_format import MessageToDict
 
 from coordinator.core.extension import RUN
+from coordinator.journal.sql_pushes import push_counts
+from coordinator.journal.stored import reading
+from coordinator.testing import Behaviour
 from tests.protocol.clients import all_of, asking_for, calling, message, texts
 from tests.protocol.receiver import BROKEN, receiving
 from tests.protocol.specialists import answering, busy, held, hold, waiting
@@ -205,6 +208,24 @@ async def test_what_is_passed_through_is_told_in_the_words_of_its_agent(url, fle
     assert told(pushed[-1]) == "COMPLETED"
     assert [texts(push.event.artifact_update) for push in pushed if told(push) == "artifact"] == [["as it is"]]
     assert pushed[-1].event.status_update.task_id == task.id
+
+
+async def test_a_direct_message_leaves_no_task_and_is_not_pushed(start, tmp_path, fleet, hook):
+    fleet["eve"].behave((Behaviour(message="just words"), answering({"text": "a task"})))
+    database = tmp_path / "pushes.db"
+    async with calling(f"{await start(db=str(database), **LOOPBACK)}/hand-on", "JSONRPC") as client:
+        direct = await client.answer(task_push_notification_config=to(hook, "/direct"))
+        assert direct.HasField("message")
+        await client.send(task_push_notification_config=to(hook))
+        await hook.until_over()
+        while owed_in(database):  # noqa: ASYNC110 - moving a place gives no event
+            await asyncio.sleep(0.01)
+    assert not hook.at("/direct")
+
+
+def owed_in(database):
+    with reading(database) as connection:
+        return push_counts(connection).owed
 
 
 class Names(AbstractResolver):

@@ -172,6 +172,10 @@ async def test_an_unknown_tenant_is_named_whatever_the_operation(http, fleet):
         "SendMessage": {"message": said()},
         "SendStreamingMessage": {"message": said()},
         **READS,
+        "CreateTaskPushNotificationConfig": {"taskId": "x", "url": "https://hook.example/"},
+        "GetTaskPushNotificationConfig": {"taskId": "x", "id": "y"},
+        "ListTaskPushNotificationConfigs": {"taskId": "x"},
+        "DeleteTaskPushNotificationConfig": {"taskId": "x", "id": "y"},
     }.items():
         assert refusal_in(await call(http, method, params | {"tenant": "nobody"})).fields == ("tenant",)
     for verb, path in [
@@ -181,6 +185,9 @@ async def test_an_unknown_tenant_is_named_whatever_the_operation(http, fleet):
         ("GET", "/nobody/tasks"),
         ("POST", "/nobody/tasks/x:cancel"),
         ("POST", "/nobody/tasks/x:subscribe"),
+        ("GET", "/nobody/tasks/x/pushNotificationConfigs"),
+        ("GET", "/nobody/tasks/x/pushNotificationConfigs/y"),
+        ("DELETE", "/nobody/tasks/x/pushNotificationConfigs/y"),
     ]:
         answer = await http.request(verb, path, json={"message": said()}, headers=V1)
         assert refusal_in(answer).fields == ("tenant",)
