@@ -154,6 +154,16 @@ async def test_a_sender_goes_on_in_the_middle_of_what_one_entry_brought(journal,
     assert [key for _, key in courier.taken] == last[1:]
 
 
+async def test_what_was_told_of_one_change_takes_nothing_from_the_next(journal, path, tmp_path, tasks):
+    keys = await keys_of(journal, path, tmp_path, tasks[0])
+    first = [key for key in keys if key.split("-")[-2] == keys[0].split("-")[-2]]
+    await owe(journal, path, tasks[0], seq=1, sent=7)
+    courier = Deliveries()
+    async with running(sender_on(journal, courier)):
+        await settled(journal)
+    assert [key for _, key in courier.taken] == keys[len(first) :] != []
+
+
 async def test_a_dead_senders_lease_passes_on_when_it_runs_out(journal, path, tasks, clock):
     await owe(journal, path, tasks[0])
     [owed] = await journal.owed(limit=10)
