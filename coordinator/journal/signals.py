@@ -10,6 +10,8 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
+from coordinator.journal.pushing import ANY_TASK
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -55,6 +57,7 @@ class Signals:
                 del self._receivers[task_id]
 
     def hint(self, task_id: str) -> None:
-        """Wake all subscribers of *task_id*."""
-        for receiver in self._receivers.get(task_id, ()):
-            receiver.hint()
+        """Wake all subscribers of *task_id*, and those of all tasks; nobody for no task."""
+        for key in (task_id, ANY_TASK) if task_id else ():
+            for receiver in self._receivers.get(key, ()):
+                receiver.hint()

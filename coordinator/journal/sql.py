@@ -13,10 +13,13 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from typing_extensions import override
+
 from coordinator.errors import CoordinatorError, JournalClosed
 from coordinator.journal import sql_prune, sql_reads, sql_writes
 from coordinator.journal.clock import Clock, system_time
 from coordinator.journal.signals import Signals
+from coordinator.journal.sql_pushing import SqlPushes
 from coordinator.journal.sqlite import SqliteFile, path_of
 from coordinator.journal.writer import Writer
 
@@ -43,11 +46,12 @@ if TYPE_CHECKING:
         TaskFilter,
         TaskPage,
     )
+    from coordinator.journal.pushing import PushConfig
 
 T = TypeVar("T")
 
 
-class SqlJournal:
+class SqlJournal(SqlPushes):
     """A `Journal` in a SQLite file that no other process may open meanwhile."""
 
     def __init__(self, database: SqliteFile, *, readers: int, now: Clock) -> None:
@@ -83,7 +87,14 @@ class SqlJournal:
         return self._now()
 
     async def accept(
-        self, task: NewTask, record: Record, *, payloads: Iterable[Payload] = (), key: str = "", window_s: float = 600.0
+        self,
+        task: NewTask,
+        record: Record,
+        *,
+        payloads: Iterable[Payload] = (),
+        key: str = "",
+        window_s: float = 600.0,
+        push: PushConfig | None = None,
     ) -> Acceptance:
         """Create a head with *record* as entry 1, unless *key* was accepted within *window_s*."""
         now = self._now()
@@ -95,13 +106,30 @@ class SqlJournal:
             key=key,
             now=now,
             since=now - window_s,
+            push=push,
         )
         return await self._writer.submit(work, changes=task.task_id)
 
-    async def put(self, task_id: str, record: Record, *, payloads: Iterable[Payload] = (), key: str = "") -> bool:
+    async def put(
+        self,
+        task_id: str,
+        record: Record,
+        *,
+        payloads: Iterable[Payload] = (),
+        key: str = "",
+        push: PushConfig | None = None,
+        most_pushes: int = 1,
+    ) -> bool:
         """Leave *record* in the inbox and make the coordination due."""
         work = partial(
-            sql_writes.put, task_id=task_id, record=record, payloads=tuple(payloads), key=key, now=self._now()
+            sql_writes.put,
+            task_id=task_id,
+            record=record,
+            payloads=tuple(payloads),
+            key=key,
+            now=self._now(),
+            push=push,
+            most_pushes=most_pushes,
         )
         return await self._writer.submit(work, changes=task_id)
 
@@ -189,6 +217,15 @@ class SqlJournal:
         self._readers.shutdown()
         self._database.close()
 
+    @override
+    def _time(self, connection: Connection) -> float:
+        return self._now()
+
+    @override
+    async def _write(self, work: Callable[[Connection], T], task_id: str, *, is_change: bool = False) -> T:
+        return await self._writer.submit(work, changes=task_id if is_change else "")
+
+    @override
     async def _read(self, query: Callable[[Connection], T]) -> T:
         if self._is_closed:
             raise JournalClosed

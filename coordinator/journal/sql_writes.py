@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, case, delete, insert, select, update
 
 from coordinator.errors import ClaimLost, TaskClosed, UnknownTask
 from coordinator.journal.protocol import Acceptance, Claim, Status
+from coordinator.journal.sql_pushes import set_push
 from coordinator.journal.sql_schema import head, inbox, journal
 from coordinator.journal.sqlite import INSERT_PAYLOADS, INSERT_USES
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from coordinator.core.model import Payload
     from coordinator.journal.protocol import HeadChange, NewTask, Record
+    from coordinator.journal.pushing import PushConfig
 
 # Built once: composing a statement costs more than running it.
 _INSERT_HEAD = insert(head)
@@ -71,6 +73,7 @@ def accept(
     key: str,
     now: float,
     since: float,
+    push: PushConfig | None = None,
 ) -> Acceptance:
     """Create a coordination, unless *key* was accepted after *since*."""
     if key:
@@ -83,6 +86,8 @@ def accept(
     connection.execute(_INSERT_HEAD, _fresh(task))
     _keep(connection, task.task_id, payloads)
     _write_entries(connection, Claim(task.task_id, epoch=0, seq=0), [record])
+    if push:
+        set_push(connection, task.task_id, push, most=1)
     if key:
         # Only the key is remembered here: the record itself is entry 1 already.
         row = {"type": record.type, "version": record.version, "body": "", "at": now, "consumed_seq": _JUST_A_KEY}
@@ -91,7 +96,14 @@ def accept(
 
 
 def put(
-    connection: Connection, task_id: str, record: Record, payloads: Sequence[Payload], key: str, now: float
+    connection: Connection,
+    task_id: str,
+    record: Record,
+    payloads: Sequence[Payload],
+    key: str,
+    now: float,
+    push: PushConfig | None = None,
+    most_pushes: int = 1,
 ) -> bool:
     """Leave *record* in the inbox and make the coordination due."""
     status = connection.execute(_STATUS, {"of_task": task_id}).scalar_one_or_none()
@@ -101,6 +113,8 @@ def put(
         return False
     if status == Status.CLOSED:
         raise TaskClosed
+    if push:
+        set_push(connection, task_id, push, most_pushes)
     _keep(connection, task_id, payloads)
     connection.execute(_WAKE, {"of_task": task_id, "turns": int(status == Status.IDLE)})
     row = {"type": record.type, "version": record.version, "body": record.body, "at": now}

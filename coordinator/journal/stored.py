@@ -16,8 +16,13 @@ from sqlalchemy.pool import NullPool
 
 from coordinator.errors import ConfigurationError
 from coordinator.journal.protocol import Status
+from coordinator.journal.pushing import PushCounts
+from coordinator.journal.sql_pushes import push_counts
 from coordinator.journal.sql_schema import SCHEMA_VERSION, head
 from coordinator.journal.sqlite import checked_version, path_of, pragma, translated
+
+WITH_PUSHES = 3
+"""The first schema version with push notifications."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class Stored:
     size: int
     unused: int
     tasks: Mapping[Status, int]
+    pushes: PushCounts  #: push notifications to clients
 
     @property
     def is_current(self) -> bool:
@@ -75,9 +81,11 @@ def stored(connection: Connection, path: Path) -> Stored:
     counted = connection.execute(select(head.c.status, func.count()).group_by(head.c.status))
     tasks = dict.fromkeys(Status, 0) | {Status(status): count for status, count in counted}
     page = pragma(connection, "page_size")
+    schema = checked_version(connection, path)
     return Stored(
-        schema=checked_version(connection, path),
+        schema=schema,
         size=page * pragma(connection, "page_count"),
         unused=page * pragma(connection, "freelist_count"),
         tasks=tasks,
+        pushes=push_counts(connection) if schema >= WITH_PUSHES else PushCounts(),
     )

@@ -43,6 +43,9 @@ class Patience:
     doubt_s: float = 1.0  #: between the two look-ups of a send in doubt
     cancel_s: float = 10.0  #: for a specialist to confirm a cancel
     progress_s: float = 1.0  #: at most one Progressed fact a branch in this time
+    push_s: float = 10.0  #: for a client's webhook to take a notification
+    push_retry_min_s: float = 1.0  #: after its first failure; doubled with each
+    push_retry_max_s: float = 60.0
 
 
 class _Transport(AiohttpTransport):
