@@ -24,6 +24,7 @@ from specialist_agents.executor import ReviewExecutor
 from specialist_agents.intake import PROJECT
 from specialist_agents.pages import PATH, approval_routes
 from specialist_agents.premises import premises
+from specialist_agents.questions import QuestionExecutor
 from specialist_agents.requests import ReviewRequests
 from specialist_agents.reviewers import Reviewer, Way
 from specialist_agents.store import BoundedTaskStore
@@ -101,6 +102,8 @@ def _executor(
     match way:
         case Way.NOTHING:
             return ReviewExecutor(card.name, workshop, documents, concurrent, taken=trade.taken, trade=trade)
+        case Way.QUESTION:
+            return QuestionExecutor(card.name, workshop, documents, concurrent, taken=trade.taken, trade=trade)
         case Way.DECISION:
             return DecisionExecutor(card.name, workshop, documents, concurrent, room=room)
         case Way.APPROVAL:

@@ -15,6 +15,7 @@ class Way(Enum):
 
     NOTHING = "nothing"  #: it answers at once
     DECISION = "decision"  #: an answer of its client, where the files leave something open
+    QUESTION = "question"  #: its client's question in words
     APPROVAL = "approval"  #: somebody's approval at a page of the agent
 
 

@@ -7,8 +7,8 @@ known only to the program, which runs in a child process.
 from dataclasses import dataclass
 from pathlib import Path
 
-from specialist_agents.intake import MAILS, PYTHON, Taken
-from specialist_agents.reviewers import REVIEWERS, Reviewer
+from specialist_agents.intake import MAILS, PYTHON, REPOSITORY, Taken
+from specialist_agents.reviewers import REVIEWERS, Reviewer, Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,19 @@ ATTACHMENTS = Trade(
     entries="items",
     entry="attachment",
 )
+SEARCH = Trade(
+    taken=REPOSITORY,
+    work="search",
+    package="specialist_agents.research",
+    artifact="passages",
+    schema=Path("schemas") / "passages-v1.json",
+    entries="items",
+    entry="passage",
+)
+RESEARCH: dict[str, Worker] = {
+    f"search-{kind}": Worker(SEARCH, Reviewer(module=f"specialist_agents.research.{kind}", way=Way.QUESTION))
+    for kind in ("source", "history", "documentation", "dependencies", "tests")
+}
 MAIL: dict[str, Worker] = {
     "triage": Worker(TRIAGE, Reviewer(module="specialist_agents.mail.triage")),
     "attachments": Worker(ATTACHMENTS, Reviewer(module="specialist_agents.mail.feed", distribution="pypdf")),
@@ -67,9 +80,10 @@ MAIL: dict[str, Worker] = {
 
 def worker_of(name: str) -> Worker:
     """Return who does the work of this agent; raises KeyError when nobody does."""
-    return MAIL[name] if name in MAIL else Worker(REVIEW, REVIEWERS[name])
+    others = MAIL | RESEARCH
+    return others[name] if name in others else Worker(REVIEW, REVIEWERS[name])
 
 
 def worker_names() -> list[str]:
     """Return the agents whose work somebody can do."""
-    return [*REVIEWERS, *MAIL]
+    return [*REVIEWERS, *MAIL, *RESEARCH]

@@ -45,6 +45,13 @@ class Cast:
 REVIEWERS = Cast(CARDS, PLANS, "code-review", ("review", str(SAMPLE)))
 MAIL = Cast(CARDS / "mail", PLANS / "mail", "mail-triage", ("triage", str(SAMPLE / "mails.mbox")))
 
+RESEARCH = Cast(
+    CARDS / "research",
+    PLANS / "research",
+    "research",
+    ("research", '"How are duplicates joined?"'),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Card:

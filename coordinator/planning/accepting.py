@@ -1,4 +1,4 @@
-"""Which parts an agent takes, by the media types its card lists (spec 4.4.1, `defaultInputModes` and skills' `inputModes`).
+"""Which parts an agent takes, by the media types its card lists: `defaultInputModes` and its skills' `inputModes`.
 
 Pure. A card that lists nothing takes everything, as the SDK reads it; a range such as `text/*` or `*/*` is taken
 for what it is in HTTP, and gives way to whoever names the type itself.
