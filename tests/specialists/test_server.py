@@ -109,10 +109,7 @@ def _command(*arguments):
     [
         (
             ["nobody"],
-            (
-                "unknown agent 'nobody'; .* has: attachments, complexity, deadcode, licences, lint, security, style, "
-                "triage, types"
-            ),
+            "unknown agent 'nobody'; .* has: attachments, .*complexity, .*lint, .*types",
         ),
         ([], "the following arguments are required: NAME"),
         (["lint", "--port", "many"], "argument --port: invalid int value: 'many'"),
