@@ -4,7 +4,7 @@ An agent belongs to one trade. Its name, skills and address are on its card; how
 known only to the program, which runs in a child process.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from specialist_agents.intake import MAILS, PYTHON, REPOSITORY, Taken
@@ -41,6 +41,7 @@ REVIEW = Trade(
     entries="findings",
     entry="finding",
 )
+REVIEW_OF_REPOSITORY = replace(REVIEW, taken=REPOSITORY)
 TRIAGE = Trade(
     taken=MAILS,
     work="triage",
@@ -81,7 +82,10 @@ MAIL: dict[str, Worker] = {
 def worker_of(name: str) -> Worker:
     """Return who does the work of this agent; raises KeyError when nobody does."""
     others = MAIL | RESEARCH
-    return others[name] if name in others else Worker(REVIEW, REVIEWERS[name])
+    if name in others:
+        return others[name]
+    reviewer = REVIEWERS[name]
+    return Worker(REVIEW_OF_REPOSITORY if reviewer.of_repository else REVIEW, reviewer)
 
 
 def worker_names() -> list[str]:

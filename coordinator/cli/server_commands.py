@@ -19,7 +19,11 @@ from coordinator.cli.options import AllOption, ConfigOption, DbOption, JsonOptio
 
 WithOption = Annotated[
     str | None,
-    typer.Option("--with", metavar="NAMES", help="Specialists to start beside the five: style, licences."),
+    typer.Option(
+        "--with",
+        metavar="NAMES",
+        help="Specialists to start beside the five: style, licences, history, documentation, coverage, dependencies.",
+    ),
 ]
 
 
