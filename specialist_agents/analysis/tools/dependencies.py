@@ -236,7 +236,7 @@ def _licence(name: str) -> str:
 
 def _imports(sources: Sequence[Source], declared: Sequence[Declared], own: set[str]) -> Iterator[Remark]:
     local = _local(sources)
-    imported = [one for source in sources if source.index for one in _imported(source) if one.top not in local]
+    imported = [one for source in sources if source.index for one in _in_order(source) if one.top not in local]
     brought = metadata.packages_distributions()
     names = {one.name for one in declared if not one.is_constraint} | own
     seen = set[tuple[str, str]]()
@@ -278,6 +278,10 @@ def _local(sources: Sequence[Source]) -> set[str]:
             parts = source.name.rsplit(".", 1)[0].split("/")
             names.update(parts)
     return names
+
+
+def _in_order(source: Source) -> list[Imported]:
+    return sorted(_imported(source), key=lambda one: one.line)
 
 
 def _imported(source: Source) -> Iterator[Imported]:

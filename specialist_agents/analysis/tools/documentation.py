@@ -175,7 +175,7 @@ _CHECKS: Mapping[str, Callable[[str], object]] = {
     "python": _python,
     "py": _python,
     "json": json.loads,
-    "toml": tomllib.loads,
+    "toml": lambda code: tomllib.loads(f"{code}\n"),  # without the end of the line it names no line
     "yaml": _yaml,
     "yml": _yaml,
 }

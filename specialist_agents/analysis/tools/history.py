@@ -42,7 +42,9 @@ _SECRETS = (
         re.compile(r"(?i)\b(?:password|passwd|secret|api_?key|token)\w*\s*[:=]\s*[\"']([^\"'\s$%{}<>]{8,})[\"']"),
     ),
 )
-_DUMMY = re.compile(r"(?i)example|dummy|changeme|change-me|placeholder|your|xxx|test|secret|password|\*\*\*|\.\.\.")
+_DUMMY = re.compile(
+    r"(?i)example|dummy|changeme|change-me|placeholder|your|xxx|test|token|header|secret|password|\*\*\*|\.\.\."
+)
 
 
 @dataclass(frozen=True, slots=True)
