@@ -21,7 +21,7 @@ from specialist_agents.asking import ApprovalExecutor, DecisionExecutor
 from specialist_agents.cards import CARDS
 from specialist_agents.documents import Documents
 from specialist_agents.executor import ReviewExecutor
-from specialist_agents.intake import PROJECT
+from specialist_agents.intake import PROJECT, PYTHON_AMONG_OTHERS
 from specialist_agents.pages import PATH, approval_routes
 from specialist_agents.premises import premises
 from specialist_agents.questions import QuestionExecutor
@@ -105,7 +105,7 @@ def _executor(
         case Way.QUESTION:
             return QuestionExecutor(card.name, workshop, documents, concurrent, taken=trade.taken, trade=trade)
         case Way.DECISION:
-            return DecisionExecutor(card.name, workshop, documents, concurrent, room=room)
+            return DecisionExecutor(card.name, workshop, documents, concurrent, room=room, taken=PYTHON_AMONG_OTHERS)
         case Way.APPROVAL:
             pages = card.supported_interfaces[0].url.rstrip("/") + PATH
             return ApprovalExecutor(card.name, workshop, documents, concurrent, room=room, taken=PROJECT, pages=pages)

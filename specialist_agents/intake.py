@@ -6,7 +6,7 @@ told which part is wrong. Nothing is fetched, decoded or parsed here.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from a2a.types.a2a_pb2 import Message, Part
@@ -45,6 +45,8 @@ class Taken:
 
 
 PYTHON = Taken()
+#: Python files among others: the card of an agent that asks lists text as well, which is for answers.
+PYTHON_AMONG_OTHERS = replace(PYTHON, skips=True)
 #: Python files, pyproject.toml and licence files; senders know no media type for the latter two.
 PROJECT = Taken(
     (MEDIA_TYPE, "text/plain", "text/markdown", "application/toml", "application/octet-stream"),

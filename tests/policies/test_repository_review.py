@@ -13,7 +13,7 @@ from coordinator.directory import known_agent
 from coordinator.planning import load_plans, resolve
 from coordinator.wire import content_in, content_out
 from specialist_agents.cards import at_address, read_card
-from specialist_agents.intake import PROJECT, files_of
+from specialist_agents.intake import PROJECT, PYTHON_AMONG_OTHERS, files_of
 from specialist_agents.testing import running
 from tests.policies.rig import coordinating
 from tests.research.repositories import commit, git
@@ -73,9 +73,13 @@ def test_each_reviewer_gets_the_files_its_card_lists_and_licences_what_states_on
     parts = repository(tmp_path / "app")
     drafts = {draft.agent.name: draft.parts for draft in resolve(plan, agents, message=parts).drafts["review"]}
     got = {name: sorted(part.filename for part in own) for name, own in drafts.items()}
-    assert got["lint"] == got["style"] == ["app.py"]
+    assert got["lint"] == ["app.py"]
     assert got["history"] == ["app.py", "history.gitlog"]
     assert got["coverage"] == ["app.py", "coverage.json"]
     assert got["dependencies"] == ["LICENSE", "app.py", "pyproject.toml"]
-    message = Message(parts=[content_out(part) for part in drafts["licences"]])
-    assert [file.name for file in files_of(message, PROJECT)] == ["LICENSE", "app.py", "pyproject.toml"]
+    for name, taken, kept in (
+        ("licences", PROJECT, ["LICENSE", "app.py", "pyproject.toml"]),
+        ("style", PYTHON_AMONG_OTHERS, ["app.py"]),
+    ):
+        message = Message(parts=[content_out(part) for part in drafts[name]])
+        assert [file.name for file in files_of(message, taken)] == kept
