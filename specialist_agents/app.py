@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from specialist_agents.asking import ApprovalExecutor, DecisionExecutor
 from specialist_agents.cards import CARDS
-from specialist_agents.documents import Documents
+from specialist_agents.documents import Documents, Files
 from specialist_agents.executor import ReviewExecutor
 from specialist_agents.intake import PROJECT, PYTHON_AMONG_OTHERS
 from specialist_agents.pages import PATH, approval_routes
@@ -75,7 +75,8 @@ def create_app(
     known = worker_of(card.name)
     workshop = Workshop(allowed, worker, known.trade.package)
     room = WaitingRoom()
-    documents = Documents(schema or CARDS / known.trade.schema, known.trade.entries)
+    form = Files if known.trade.gives_files else Documents
+    documents = form(schema or CARDS / known.trade.schema, known.trade.entries)
     executor = _executor(card, workshop, documents, room, known.program.way, known.trade)
     handler = ReviewRequests(executor, BoundedTaskStore(), card)
 

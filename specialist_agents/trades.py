@@ -22,6 +22,7 @@ class Trade:
     schema: Path  #: of each document in it, below the folder of cards
     entries: str  #: where in a document the list is
     entry: str  #: what one of them is called
+    gives_files: bool = False  #: whether each document is a file to be given on
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,18 @@ TRIAGE = Trade(
     entries="items",
     entry="mail",
 )
-ATTACHMENTS = Trade(
+UNPACKING = Trade(
     taken=MAILS,
+    work="unpack",
+    package="specialist_agents.mail",
+    artifact="attachments",
+    schema=Path("schemas") / "unpacked-v1.json",
+    entries="items",
+    entry="attachment",
+    gives_files=True,
+)
+READING = Trade(
+    taken=REPOSITORY,
     work="read",
     package="specialist_agents.mail",
     artifact="attachments",
@@ -75,7 +86,11 @@ RESEARCH: dict[str, Worker] = {
 }
 MAIL: dict[str, Worker] = {
     "triage": Worker(TRIAGE, Reviewer(module="specialist_agents.mail.triage")),
-    "attachments": Worker(ATTACHMENTS, Reviewer(module="specialist_agents.mail.feed", distribution="pypdf")),
+    "attachments": Worker(UNPACKING, Reviewer(module="specialist_agents.mail.unpacking")),
+    "read-text": Worker(READING, Reviewer(module="specialist_agents.mail.reading.text")),
+    "read-table": Worker(READING, Reviewer(module="specialist_agents.mail.reading.table")),
+    "read-pdf": Worker(READING, Reviewer(module="specialist_agents.mail.reading.pdf", distribution="pypdf")),
+    "read-other": Worker(READING, Reviewer(module="specialist_agents.mail.reading.other")),
 }
 
 
