@@ -4,9 +4,7 @@ Read are pyproject.toml, and requirements and constraints files. Nothing is reso
 distribution brings a module is told by a short table and by what happens to be installed beside this agent.
 """
 
-import ast
 import re
-import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from specialist_agents.analysis.imports import Imported, distributions_of, imports_of, local_names
 from specialist_agents.analysis.model import Bench, Remark, Span, Tool
 from specialist_agents.analysis.sources import Source
 
@@ -30,31 +29,6 @@ RULES: dict[str, tuple[str, int]] = {
     "undeclared-import": ("medium", 75),
     "unpinned-requirement": ("info", 80),
     "unused-dependency": ("low", 55),
-}
-#: Modules that are not called like what brings them.
-BRINGS: dict[str, str] = {
-    "PIL": "pillow",
-    "attr": "attrs",
-    "bs4": "beautifulsoup4",
-    "cv2": "opencv-python",
-    "dateutil": "python-dateutil",
-    "docx": "python-docx",
-    "dotenv": "python-dotenv",
-    "fitz": "pymupdf",
-    "git": "gitpython",
-    "jose": "python-jose",
-    "jwt": "pyjwt",
-    "magic": "python-magic",
-    "mysqldb": "mysqlclient",
-    "OpenSSL": "pyopenssl",
-    "pkg_resources": "setuptools",
-    "psycopg2": "psycopg2-binary",
-    "serial": "pyserial",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "usb": "pyusb",
-    "yaml": "pyyaml",
-    "zmq": "pyzmq",
 }
 _FILE = re.compile(r"(?:requirements|constraints)[\w.-]*\.(?:txt|in)", re.IGNORECASE)
 _COPYLEFT = re.compile(r"\b(?:A?GPL|GNU (?:Affero )?General Public)", re.IGNORECASE)
@@ -78,21 +52,6 @@ class Declared:
     def is_constraint(self) -> bool:
         """Whether it only bounds what something else asks for."""
         return self.source.name.rpartition("/")[2].lower().startswith("constraints")
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """One import of a module from elsewhere."""
-
-    source: Source
-    line: int
-    module: str  #: the whole dotted name
-    is_optional: bool  #: in a `try`, or for type checkers only
-
-    @property
-    def top(self) -> str:
-        """Return the first part of the name."""
-        return self.module.partition(".")[0]
 
 
 def review(sources: Sequence[Source], bench: Bench) -> Iterator[Remark]:
@@ -235,8 +194,8 @@ def _licence(name: str) -> str:
 
 
 def _imports(sources: Sequence[Source], declared: Sequence[Declared], own: set[str]) -> Iterator[Remark]:
-    local = _local(sources)
-    imported = [one for source in sources if source.index for one in _in_order(source) if one.top not in local]
+    local = local_names(sources)
+    imported = [one for source in sources if source.index for one in imports_of(source) if one.top not in local]
     brought = metadata.packages_distributions()
     names = {one.name for one in declared if not one.is_constraint} | own
     seen = set[tuple[str, str]]()
@@ -244,11 +203,11 @@ def _imports(sources: Sequence[Source], declared: Sequence[Declared], own: set[s
         if (one.source.name, one.top) in seen or one.is_optional:
             continue
         seen.add((one.source.name, one.top))
-        if not names & _distributions(one.module, brought):
+        if not names & distributions_of(one.module, brought):
             message = f"{one.top} is imported, and nothing that is declared is known to bring it"
             yield _remark(one.source, one.line, "undeclared-import", message, name=one.top)
     if imported or local:
-        yield from _unused(declared, partial(_distributions, brought=brought), imported)
+        yield from _unused(declared, partial(distributions_of, brought=brought), imported)
 
 
 def _unused(
@@ -260,50 +219,6 @@ def _unused(
         if one.group == "project.dependencies" and one.name not in used:
             message = f"{one.name} is a dependency, and no file imports it: a plugin, a driver, or not needed"
             yield _remark(one.source, one.line, "unused-dependency", message, name=one.name)
-
-
-def _distributions(module: str, brought: Mapping[str, Sequence[str]]) -> set[str]:
-    """Return the names of all that may bring a module: by the table, by what is installed, by its own name."""
-    top, *rest = module.split(".")
-    names = {top, f"python-{top}", f"py{top}", BRINGS.get(top, top), *brought.get(top, ())}
-    names |= {"-".join((top, *rest[:depth])) for depth in range(1, len(rest) + 1)}  # parts of a namespace
-    return {canonicalize_name(name) for name in names if name}
-
-
-def _local(sources: Sequence[Source]) -> set[str]:
-    """Return the first parts of names the files themselves can be imported by, wherever their root is."""
-    names = set[str]()
-    for source in sources:
-        if source.name.endswith((".py", ".pyi")):
-            parts = source.name.rsplit(".", 1)[0].split("/")
-            names.update(parts)
-    return names
-
-
-def _in_order(source: Source) -> list[Imported]:
-    return sorted(_imported(source), key=lambda one: one.line)
-
-
-def _imported(source: Source) -> Iterator[Imported]:
-    waiting: list[tuple[ast.AST, bool]] = [(ast.parse(source.path.read_bytes()), False)]
-    while waiting:
-        node, is_optional = waiting.pop()
-        is_optional = is_optional or isinstance(node, ast.Try) or _is_for_checkers(node)
-        modules: list[str] = []
-        if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            modules = [f"{node.module}.{alias.name}" for alias in node.names]
-        yield from (
-            Imported(source, node.lineno, module, is_optional)  # type: ignore[attr-defined]
-            for module in modules
-            if module.partition(".")[0] not in sys.stdlib_module_names
-        )
-        waiting.extend((child, is_optional) for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt))
-
-
-def _is_for_checkers(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
 
 
 def _remark(source: Source, line: int, rule: str, message: str, *, name: str | None = None) -> Remark:
