@@ -185,6 +185,7 @@ def known_agent(card: a2a.AgentCard, entry: AgentEntry, source: str) -> KnownAge
     if not name or interface is None:
         what = "a name" if not name else f"an interface this coordinator speaks ({', '.join(BINDINGS)})"
         raise ConfigurationError(f"{source}: the agent card lacks {what}")
+    modes = {*card.default_input_modes, *(mode for skill in card.skills for mode in skill.input_modes)}
     ref = AgentRef(
         name=name,
         url=interface.url,
@@ -195,6 +196,7 @@ def known_agent(card: a2a.AgentCard, entry: AgentEntry, source: str) -> KnownAge
         understands_us=any(extension.uri == URI for extension in card.capabilities.extensions),
         skills=tuple(sorted(skill.id for skill in card.skills)),
         pushing=entry.wait == "push" or (entry.wait == "auto" and card.capabilities.push_notifications),
+        input_modes=tuple(sorted(modes)),
     )
     return KnownAgent(name, entry, card, ref, lacking=_lacking(card))
 

@@ -21,6 +21,7 @@ from coordinator import __version__
 from coordinator.cli import agent_commands, client_commands, server_commands, stored_commands
 from coordinator.cli.exits import ExitCode, Stop
 from coordinator.cli.options import SERVER, TOKEN, ServerOption, TokenOption, examples
+from coordinator.cli.research_command import research
 
 DEBUG = "COORDINATOR_DEBUG"
 
@@ -106,7 +107,10 @@ def _add_servers(app: typer.Typer) -> None:
     app.command(
         rich_help_panel=panel,
         epilog=examples(
-            "coordinator network", "coordinator network --with style,licences", "coordinator network --mail"
+            "coordinator network",
+            "coordinator network --with style,licences",
+            "coordinator network --mail",
+            "coordinator network --research",
         ),
     )(server_commands.network)
     app.command(
@@ -139,6 +143,14 @@ def _add_requests(app: typer.Typer) -> None:
             "coordinator triage inbox.mbox --format markdown --output queue.md",
         ),
     )(client_commands.triage)
+    app.command(
+        rich_help_panel=panel,
+        epilog=examples(
+            'coordinator research "How are duplicate findings joined?"',
+            'coordinator research "When did `by_type` come in?" ~/src/project --top 5',
+            'coordinator research "Which library reads PDF files?" --format markdown --output answer.md',
+        ),
+    )(research)
     app.command(
         rich_help_panel=panel,
         epilog=examples(
