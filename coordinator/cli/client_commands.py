@@ -66,7 +66,8 @@ def review(
 
     Sends the files *.py and *.pyi below each PATH (no hidden folders, caches, environments, build
     output or symlinks), and what else the plan takes of a repository, shows the branches while they
-    work, and prints the merged report: ranked, with votes, and with the source of every finding. Ctrl-C cancels the task; with --detach it goes on.
+    work, and prints the merged report: ranked, with votes, and with the source of every finding.
+    Ctrl-C cancels the task; with --detach it goes on.
 
     What the reviewers need to know is asked in the terminal. Ctrl-C there leaves the task waiting: see
     `coordinator answer`. Without a terminal the questions are printed, and it ends with 5.
