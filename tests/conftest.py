@@ -1,6 +1,11 @@
 """What holds for every test of the suite."""
 
 import pytest
+from hypothesis import settings
+
+# Whatever the profile of the surroundings says: how long one example takes depends on what else the computer does.
+settings.register_profile("unhurried", settings.default, deadline=None)
+settings.load_profile("unhurried")
 
 SHRINKING_S = 20
 """Of the 120 s a test has: what fails is shown as small as it has become by then, rather than as a timeout."""
