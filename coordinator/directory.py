@@ -186,7 +186,7 @@ async def card_at(http: httpx.AsyncClient, url: str) -> a2a.AgentCard:
 
 def spoken() -> str:
     """Return the bindings and versions this program speaks, in words."""
-    return f"{' and '.join(BINDINGS)} of A2A {' and '.join(VERSIONS)}"
+    return f"{' and '.join(spoken_bindings())} of A2A {' and '.join(VERSIONS)}"
 
 
 def known_agent(card: a2a.AgentCard, entry: AgentEntry, source: str) -> KnownAgent:
