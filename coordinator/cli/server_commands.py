@@ -66,6 +66,9 @@ def serve(
     public_url: Annotated[
         str | None, typer.Option("--public-url", metavar="URL", help="How clients reach it, if not by host and port.")
     ] = None,
+    grpc_port: Annotated[
+        int | None, typer.Option("--grpc-port", min=0, max=65535, help="Where to serve gRPC too; else nowhere.")
+    ] = None,
     auth: Annotated[
         Auth | None, typer.Option("--auth", help="Who may use it; tokens are in the configuration.")
     ] = None,
@@ -86,6 +89,7 @@ def serve(
         "plans": plans,
         "default_plan": default_plan,
         "public_url": public_url,
+        "grpc_port": grpc_port,
         "auth": auth and auth.value,
         "insecure": insecure,
         "log_level": log_level and log_level.value,
