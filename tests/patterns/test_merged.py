@@ -5,6 +5,7 @@ import asyncio
 from coordinator.core.extension import URI
 from coordinator.core.model import Part
 from coordinator.testing import Behaviour, Specialist, answers
+from coordinator.wire import content_out
 from tests.escalation.rig import reply, results, state, words
 from tests.patterns.rig import FIVE, brings, finds, held, pattern, says
 from tests.planning.making import data, files
@@ -59,6 +60,21 @@ async def test_ordered_tells_results_in_the_order_of_the_files_whoever_was_first
     assert given(fleet, *FIVE) == [[name] for name in names]
     assert (answer.state, answer.parts) == ("COMPLETED", list(FIVE))
     told = [text for chunk in answer.chunks for text in texts(chunk)]
+    assert told == list(FIVE)
+
+
+async def test_ordered_tells_the_first_results_while_the_last_ones_are_still_at_work(tmp_path):
+    async with pattern(tmp_path, "ordered", held(FIVE)) as (fleet, coordinator):
+        sent = message(parts=[content_out(part) for part in files(*FIVE)])
+        told = []
+        async for event in coordinator.caller.stream(sent):
+            if event.HasField("task"):
+                for name in FIVE[:2]:
+                    await fleet.until(lambda name=name: fleet[name].waiting())
+                    fleet[name].release()
+            if event.HasField("artifact_update"):
+                told += texts(event.artifact_update)
+                release(fleet)  # only when the first result has arrived
     assert told == list(FIVE)
 
 

@@ -178,7 +178,7 @@ async def test_batches_hold_each_item_once_and_a_short_list_is_one_sub_task(tmp_
         echo(fleet.agents.values())
         answer = await coordinator.ask(text("\n".join(lines)))
         assert Counter(line for (part,) in given(fleet) for line in part.splitlines()) == Counter(lines)
-        assert [len(part.splitlines()) for part in answer.parts] == [10, 10, 10, 10, 5]
+        assert [len(part.splitlines()) for part in answer.parts] == [5] * 9
         assert "\n".join(answer.parts).splitlines() == lines
         fleet.reset()
         await coordinator.ask(text("\n".join(lines[:9])))
