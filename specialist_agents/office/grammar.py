@@ -96,7 +96,7 @@ def _articles(paragraph: Sentence) -> Iterator[Remark]:
 
 
 def _is_english(text: str) -> bool:
-    return bool(re.search(r"\b(?:the|and|is|are|to|of)\b", text))
+    return bool(re.search(r"\b(?:the|and|is|are|to|of)\b", text, re.IGNORECASE))
 
 
 def _remark(kind: str, severity: str, confidence: int, message: str, where: Sentence) -> Remark:

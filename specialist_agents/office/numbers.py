@@ -21,8 +21,9 @@ _SMALL = "two three four five six seven eight nine ten eleven twelve"
 """Without `one`, which is seldom meant as a number."""
 _WRITTEN = {word: str(number) for number, word in enumerate(_SMALL.split(), start=2)}
 _SCALES = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
+_DIGITS = r"\d{1,3}(?:[.,' ]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d+)*"
 _NUMBER = re.compile(
-    rf"(?<![\w.,])(?P<n>\d[\d.,' ]*\d|\d|{'|'.join(_WRITTEN)})(?P<p>\s?%|\s(?:percent|per cent))?"
+    rf"(?<![\w.,])(?P<n>{_DIGITS}|{'|'.join(_WRITTEN)})(?P<p>\s?%|\s(?:percent|per cent))?"
     r"(?:\s(?P<s>thousand|million|billion))?(?=\W|$)(?:\s(?P<u>[^\W\d_]+))?",
     re.IGNORECASE,
 )
