@@ -111,3 +111,16 @@ def pdf(text: str) -> bytes:
             b"<</Length %d>>stream\n%b\nendstream" % (len(stream), stream),
         ]
     )
+
+
+def desk() -> dict[str, bytes]:
+    """Return the files that ship to try the office with."""
+    texts = {
+        "draft.md": DRAFT,
+        "source.md": SOURCE,
+        "template.txt": TEMPLATE,
+        "customers.csv": customers(5, ("6", "Nobody", "not an address", "pump 6", "Monday")),
+        "invoice-1.txt": invoice(1),
+        "invoice-2.txt": invoice(2, total="384.00"),
+    } | {name: report for number, (name, report) in enumerate(reports().items()) if number < 4}
+    return {name: text.encode() for name, text in texts.items()} | {"invoice-3.pdf": pdf(rechnung(3))}
