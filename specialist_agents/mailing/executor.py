@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,23 @@ from specialist_agents.mailing.request import Letter, Order, order_of
 
 ARTIFACT = "delivery"
 SCHEMA = "delivery/v1"
+_NOT_CONFIGURED = "this agent has no mail server: MAILER_SMTP and MAILER_FROM are not set; dry runs work"
 logger = logging.getLogger(__name__)
 
 
-class SendingExecutor(JudgingExecutor):
-    """Sends letters, one after the other; without a *server* nothing but dry runs are done."""
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Where mails are handed in, and where it is written down."""
 
-    def __init__(self, server: Server | None, ledger: Ledger | None) -> None:
-        self._server = server
-        self._ledger = ledger
+    server: Server
+    ledger: Ledger
+
+
+class SendingExecutor(JudgingExecutor):
+    """Sends letters, one after the other; without a *post* nothing but dry runs are done."""
+
+    def __init__(self, post: Post | None) -> None:
+        self._post = post
 
     @override
     def judge(self, message: Message) -> None:
@@ -51,8 +60,11 @@ class SendingExecutor(JudgingExecutor):
         if context.current_task is None:
             kept = Part(text=f"campaign {order.campaign}, {len(order.letters)} letters, not kept here")
             await event_queue.enqueue_event(accepted(context, message, [kept]))
+        if order.sends and self._post is None:
+            await updater.reject(_says(updater, _NOT_CONFIGURED))
+            return
         try:
-            report = await self._report(updater, order)
+            report = await self._report(updater, order, self._post if order.sends else None)
         except NoServer as failure:
             logger.warning("nothing sent", extra={"task": updater.task_id, "reason": str(failure)})
             await updater.failed(_says(updater, str(failure)))
@@ -68,50 +80,45 @@ class SendingExecutor(JudgingExecutor):
         updater = TaskUpdater(event_queue, context.task_id or "", context.context_id or "")
         await updater.cancel(_says(updater, "canceled; what was sent before is in the ledger"))
 
-    async def _report(self, updater: TaskUpdater, order: Order) -> list[dict[str, Any]]:
-        if not order.sends:
+    async def _report(self, updater: TaskUpdater, order: Order, post: Post | None) -> list[dict[str, Any]]:
+        if post is None:
             return [_entry(order, letter, Outcome("dry-run")) for letter in order.letters]
-        if self._server is None or self._ledger is None:
-            raise NoServer("this agent has no mail server: MAILER_SMTP and MAILER_FROM are not set; dry runs work")
-        await updater.start_work(_says(updater, f"{len(order.letters)} letters to {self._server.place}"))
-        return await self._sent(order, self._server, self._ledger)
-
-    async def _sent(self, order: Order, server: Server, ledger: Ledger) -> list[dict[str, Any]]:
-        connection = Connection(server)
-        await _to_its_end(connection.__enter__)
+        await updater.start_work(_says(updater, f"{len(order.letters)} letters to {post.server.place}"))
+        connection = Connection(post.server)
         try:
+            await _to_its_end(connection.__enter__)
             return [
-                _entry(order, letter, *await _to_its_end(_send, connection, server, ledger, order.campaign, letter))
+                _entry(order, letter, *await _to_its_end(_send, connection, post, order.campaign, letter))
                 for letter in order.letters
             ]
         finally:
             connection.close()
 
 
-def _send(
-    connection: Connection, server: Server, ledger: Ledger, campaign: str, letter: Letter
-) -> tuple[Outcome, bool]:
+def _send(connection: Connection, post: Post, campaign: str, letter: Letter) -> tuple[Outcome, bool]:
     """Send one letter unless it was sent before; return its outcome, and whether that is of an earlier time."""
     if letter.problem:
         return Outcome("not-sent"), False
-    before = ledger.claim(campaign, letter.to)
+    before = post.ledger.claim(campaign, letter.to)
     if before is not None:
         return before, True
-    outcome = connection.send(server.mail(campaign, letter.to, letter.subject, letter.body), letter.to)
-    ledger.settle(campaign, letter.to, outcome)
+    outcome = connection.send(post.server.mail(campaign, letter.to, letter.subject, letter.body), letter.to)
+    post.ledger.settle(campaign, letter.to, outcome)
     return outcome, False
 
 
-def _entry(order: Order, letter: Letter, outcome: Outcome, earlier: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
-    entry: dict[str, Any] = {"id": letter.id, "to": letter.to, "campaign": order.campaign}
-    entry["outcome"] = "not-sent" if letter.problem else outcome.outcome
+def _entry(order: Order, letter: Letter, outcome: Outcome, is_earlier: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
+    """Return a letter's line of the report."""
     said = letter.problem or outcome.said
-    return (
-        entry
-        | ({"code": outcome.code} if outcome.code else {})
-        | ({"said": said} if said else {})
-        | ({"earlier": True} if earlier else {})
-    )
+    return {
+        "id": letter.id,
+        "to": letter.to,
+        "campaign": order.campaign,
+        "outcome": "not-sent" if letter.problem else outcome.outcome,
+        **({"code": outcome.code} if outcome.code else {}),
+        **({"said": said} if said else {}),
+        **({"earlier": True} if is_earlier else {}),
+    }
 
 
 def _counted(report: list[dict[str, Any]]) -> str:
@@ -137,6 +144,7 @@ def executor_from(environment: Mapping[str, str] = os.environ) -> SendingExecuto
     """Return the executor the environment describes: MAILER_SMTP, MAILER_FROM, MAILER_PASSWORD, MAILER_LEDGER."""
     url, sender = environment.get("MAILER_SMTP", ""), environment.get("MAILER_FROM", "")
     if not url or not sender:
-        return SendingExecutor(None, None)
+        return SendingExecutor(None)
     file = environment.get("MAILER_LEDGER") or user_data_path("a2a-mailer") / "ledger.db"
-    return SendingExecutor(Server(url, sender, environment.get("MAILER_PASSWORD", "")), Ledger(Path(file)))
+    server = Server(url, sender, environment.get("MAILER_PASSWORD", ""))
+    return SendingExecutor(Post(server, Ledger(Path(file))))
