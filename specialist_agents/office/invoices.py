@@ -14,6 +14,7 @@ from specialist_agents.office.invoice_sums import Sums, lines_of, problems_of, s
 from specialist_agents.office.texts import File, excerpt
 
 SCHEMA = "invoices/v1"
+_LINES, _LINE_CHARACTERS = 5_000, 300
 
 
 def items_of(files: Sequence[File]) -> Iterator[dict[str, Any]]:
@@ -37,7 +38,7 @@ def _text_of(file: File) -> tuple[str, str]:
 
 
 def _read(text: str) -> dict[str, Any]:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip()[:_LINE_CHARACTERS] for line in text.splitlines()[:_LINES] if line.strip()]
     sums = sums_of(lines)
     items = lines_of(lines)
     fields: dict[str, Field | None] = {

@@ -87,8 +87,9 @@ def _ends(text: str, mark: re.Match[str]) -> bool:
     """Whether a full stop ends a sentence: not after an abbreviation, an initial or a number in a date."""
     if mark[0][0] != ".":
         return True
-    before = text[: mark.start()].rpartition(" ")[2].lstrip("(\"'“").lower()
-    follows = text[mark.end() :].lstrip()[:1]
+    start = mark.start()
+    before = text[text.rfind(" ", max(0, start - 40), start) + 1 : start].lstrip("(\"'“").lower()
+    follows = text[mark.end() : mark.end() + 2].lstrip()[:1]
     short = before in _ABBREVIATIONS or (len(before) == 1 and before.isalpha())
     return not short and not (before.isdigit() and follows.islower())
 

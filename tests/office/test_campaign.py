@@ -1,24 +1,29 @@
 """Letters from a template and a table, sent over SMTP to a stand-in: nobody gets two, everybody is accounted for."""
 
+import json
 from collections import Counter
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
+import jsonschema_rs
 import pytest
 from a2a.types.a2a_pb2 import Message, Part, Role, TaskState
 from a2a.utils.errors import InvalidParamsError
-from google.protobuf.json_format import ParseDict
+from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.struct_pb2 import Value
 
+from specialist_agents.cards import CARDS
 from specialist_agents.mailing.executor import SendingExecutor
 from specialist_agents.mailing.ledger import Ledger, Outcome
 from specialist_agents.mailing.post import Server
 from specialist_agents.office import letters
 from specialist_agents.office.texts import File, Unusable
 from specialist_agents.testing import connected, running, send, task_of
+from specialist_agents.trades import OFFICE
 from tests.office.rig import Postbox, document, entries, mail_server, office
 from tests.office.samples import TEMPLATE, customers
 
+SCHEMA = json.loads((CARDS / OFFICE["mailer"].trade.schema).read_text(encoding="utf-8"))
 SPRING = {"parameters": {"campaign": "spring"}}
 SENDING = {"parameters": {"campaign": "spring", "send": "yes"}}
 
@@ -159,6 +164,8 @@ async def mailed(*items, words="campaign: one\nsend: yes"):
     async with running("mailer") as url, connected(url) as client:
         tasks = [task_of(await send(client, sent)) for _ in range(2)]
     assert tasks[0].id == tasks[1].id  # the same message makes the same task
+    for part in [part for artifact in tasks[0].artifacts for part in artifact.parts]:
+        jsonschema_rs.validate(SCHEMA, MessageToDict(part.data))
     return tasks[0]
 
 
