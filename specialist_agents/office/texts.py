@@ -96,5 +96,5 @@ def _ends(text: str, mark: re.Match[str]) -> bool:
 
 def excerpt(text: str, most: int = 120) -> str:
     """Return a text on one line, as characters that can be printed, cut to *most*."""
-    line = "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+    line = "".join(c if c.isprintable() else " " for c in " ".join(text[: 4 * most].split()))
     return line if len(line) <= most else f"{line[: most - 1]}…"
