@@ -44,7 +44,7 @@ _DUE = (
     select(head.c.task_id)
     .where(
         or_(
-            head.c.status == Status.DUE,
+            and_(head.c.status == Status.DUE, head.c.driver.not_in(bindparam("besides", expanding=True))),
             and_(head.c.status == Status.IDLE, head.c.wake_at <= bindparam("now")),
         )
     )
@@ -97,9 +97,9 @@ def inbox_of(connection: Connection, task_id: str) -> Sequence[InboxItem]:
     return tuple(InboxItem(number, Record(type_, version, body)) for number, type_, version, body in rows)
 
 
-def due(connection: Connection, now: float) -> Sequence[str]:
-    """Return the ids of coordinations that need a driver, oldest first."""
-    return tuple(connection.execute(_DUE, {"now": now}).scalars())
+def due(connection: Connection, now: float, besides: Sequence[str] = ()) -> Sequence[str]:
+    """Return the ids of coordinations that need a driver, oldest first, but for those one of *besides* drives."""
+    return tuple(connection.execute(_DUE, {"now": now, "besides": besides}).scalars())
 
 
 def next_wake(connection: Connection) -> float | None:
