@@ -89,7 +89,7 @@ class Settings(_Strict):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8420
     public_url: str = ""  #: how clients reach it, when that is not host and port
-    db: str = ""  #: a SQLite file; "memory" for none; empty: below the user's data directory
+    db: str = ""  #: a SQLite file or postgresql://…; "memory" for none; empty: below the user's data directory
     agents: tuple[Annotated[AgentEntry, BeforeValidator(_entry)], ...] = (AgentEntry(card=str(CARDS)),)
     plans: tuple[str, ...] = (str(PLANS),)
     default_plan: str = "code-review"
@@ -153,10 +153,12 @@ class Settings(_Strict):
         return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
 
     @property
-    def database(self) -> Path | None:
-        """Return the SQLite file, or None for memory."""
+    def database(self) -> Path | str | None:
+        """Return the SQLite file, the URL of a PostgreSQL database, or None for memory."""
         if self.db == "memory":
             return None
+        if "://" in self.db:
+            return self.db
         return Path(self.db).expanduser() if self.db else user_data_path("a2a-coordinator") / "coordinator.db"
 
 
