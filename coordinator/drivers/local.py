@@ -25,6 +25,7 @@ from coordinator.journal.codec import encode
 class LocalDriver(Turns):
     """Runs every turn in one task group."""
 
+    @override
     async def run(self) -> None:
         """Drive until canceled."""
         async with asyncio.TaskGroup() as group:

@@ -76,6 +76,15 @@ class Turns(ABC):
         running = len(self._turns | self._wanted)
         return Load(running, len(self._waiting) + self._entering, self.most_running, self.most_waiting)
 
+    @property
+    def executor(self) -> str:
+        """Return under which name this process drives, as head rows and `coordinator replicas` show it."""
+        return self.engine.name
+
+    def why_not_ready(self) -> str:
+        """Return why nothing can be driven here now; empty when it can."""
+        return ""
+
     async def release(self) -> None:
         """Let go of every turn once it has written what it knows, and start none any more; remote tasks go on."""
         self.engine.release()
@@ -85,6 +94,10 @@ class Turns(ABC):
         while self._turns:
             self._ended.clear()
             await self._ended.wait()
+
+    @abstractmethod
+    async def run(self) -> None:
+        """Drive until canceled; turns under way are then stopped, their remote tasks are not canceled."""
 
     @abstractmethod
     async def _begin(self, task_id: str) -> None:

@@ -62,6 +62,12 @@ class DbosDriver(Turns):
         self._workflows = Workflows(self.url, self.engine.name, self._host)
         self.engine.calls.permit = self.guard.fresh
 
+    @override
+    def why_not_ready(self) -> str:
+        """Return why nothing can be driven here now."""
+        return "" if self.guard.is_fresh else "the guard session is away"
+
+    @override
     async def run(self) -> None:
         """Drive until canceled. Raises `ConfigurationError` when DBOS cannot be started."""
         async with AsyncExitStack() as stack:
