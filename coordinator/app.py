@@ -110,6 +110,7 @@ async def assembled(
         journal = wrapping.journal(plain)
         stack.push_async_callback(journal.close)
         driver = _driver(settings, plain, journal, calls)
+        await stack.enter_async_context(driver.opened())
         parts = _parts(settings, plans, directory, journal, driver, stopping or Stopping())
         await directory.refresh()
         async with asyncio.TaskGroup() as group:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from coordinator.drivers import Load
@@ -94,6 +94,11 @@ class Turns(ABC):
         while self._turns:
             self._ended.clear()
             await self._ended.wait()
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Hold, inside the context, what driving needs; `run` is for inside. Raises `ConfigurationError`."""
+        yield
 
     @abstractmethod
     async def run(self) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -68,22 +68,28 @@ class DbosDriver(Turns):
         return "" if self.guard.is_fresh else "the guard session is away"
 
     @override
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Give and take turns inside the context. Raises `ConfigurationError` when DBOS cannot be started."""
+        async with self._workflows.running():
+            yield
+
+    @override
     async def run(self) -> None:
-        """Drive until canceled. Raises `ConfigurationError` when DBOS cannot be started."""
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._workflows.running())
-            self._group = await stack.enter_async_context(asyncio.TaskGroup())
-            self._guarding = self._group.create_task(self.guard.hold(), name="guard")
+        """Drive until canceled."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            self._guarding = group.create_task(self.guard.hold(), name="guard")
             await self.guard.fresh()
-            stack.enter_context(self.heed(self._overheard))
-            self._group.create_task(self._sweep(), name="sweep")
-            self._group.create_task(self._forget(), name="forget")
-            await self._take_turns(self._group)
+            with self.heed(self._overheard):
+                group.create_task(self._sweep(), name="sweep")
+                group.create_task(self._forget(), name="forget")
+                await self._take_turns(group)
 
     @override
     async def release(self) -> None:
         """Let go of every turn once it has written what it knows, and leave: others take them up at once."""
-        await super().release()
+        await super(DbosDriver, self).release()
         await self._workflows.stop()
         if self._guarding is not None:
             self._guarding.cancel()

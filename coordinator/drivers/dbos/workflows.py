@@ -36,6 +36,8 @@ PER_DELETE = 500
 Host = Callable[[str, int], Awaitable[bool]]
 """Runs a turn of a task and returns whether it came to its end here."""
 
+Turn = Callable[[str, int], Coroutine[None, None, None]]
+
 
 @dataclass(frozen=True, slots=True)
 class Flight:
@@ -57,7 +59,7 @@ class Workflows:
     url: str
     executor: str
     host: Host
-    _turn: Callable[[str, int], Coroutine[None, None, None]] | None = None
+    _turn: Turn | None = None
     _is_on: bool = False
     _stopping: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -93,14 +95,9 @@ class Workflows:
             "log_level": "ERROR",
         }
         DBOS(config=config)
-        self._turn = DBOS.workflow(name="turn", max_recovery_attempts=None)(self._body)
+        self._turn = _registered(self.host)
         DBOS.launch()
         self._is_on = True
-
-    async def _body(self, task_id: str, turn: int) -> None:
-        if not await self.host(task_id, turn):
-            # Neither an end nor an error: the row stays as it is, and somebody else goes on.
-            raise asyncio.CancelledError
 
     async def start(self, workflow_id: str, task_id: str, turn: int) -> bool:
         """Start a turn here, unless it was started before; then return False. Raises `JournalUnavailable`."""
@@ -162,6 +159,16 @@ class Workflows:
             finally:
                 # DBOS made its threads the ones of this loop, and has just sent them home.
                 asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
+
+
+def _registered(host: Host) -> Turn:
+    @DBOS.workflow(name="turn", max_recovery_attempts=None)  # how often it was tried is counted in the head row
+    async def turn(task_id: str, number: int) -> None:
+        if not await host(task_id, number):
+            # Neither an end nor an error: the row stays as it is, and somebody else goes on.
+            raise asyncio.CancelledError
+
+    return turn
 
 
 def _quiet() -> None:
