@@ -61,6 +61,7 @@ class Replica:
 
     async def is_ready(self, http: httpx.AsyncClient) -> bool:
         """Whether it says so."""
+        assert self.process.returncode is None, self.log.read_text()
         with suppress(httpx.TransportError):
             return (await http.get(f"{self.url}/readyz")).status_code == 200
         return False
@@ -171,3 +172,12 @@ def _write(plans: Mapping[str, Any], folder: Path) -> Path:
         plan = {"name": name, "description": f"Work that is {name}.", **about}
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(plan, sort_keys=False), encoding="utf-8")
     return folder
+
+
+async def stream(replica: Replica, http: httpx.AsyncClient, method: str, params: object) -> AsyncIterator[Any]:
+    """Yield what a stream of that replica brings, one event at a time."""
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    async with http.stream("POST", replica.url, json=body, headers={"A2A-Version": "1.0"}) as response:
+        async for line in response.aiter_lines():
+            if line.startswith("data:"):
+                yield json.loads(line.removeprefix("data:"))["result"]
