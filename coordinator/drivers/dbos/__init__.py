@@ -101,6 +101,7 @@ class DbosDriver(Turns):
         await self._workflows.stop()
         if self._guarding is not None:
             self._guarding.cancel()
+            await asyncio.wait({self._guarding})  # only then is its lock free
 
     @override
     async def _begin(self, task_id: str) -> None:
