@@ -90,6 +90,7 @@ class Settings(_Strict):
     port: Annotated[int, Field(ge=0, le=65535)] = 8420
     public_url: str = ""  #: how clients reach it, when that is not host and port
     db: str = ""  #: a SQLite file or postgresql://…; "memory" for none; empty: below the user's data directory
+    replica: str = ""  #: the beginning of the name under which it drives on PostgreSQL; empty: the host's name
     agents: tuple[Annotated[AgentEntry, BeforeValidator(_entry)], ...] = (AgentEntry(card=str(CARDS)),)
     plans: tuple[str, ...] = (str(PLANS),)
     default_plan: str = "code-review"

@@ -22,7 +22,7 @@ from coordinator.journal.signals import Signals
 from coordinator.journal.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from sqlalchemy import Connection
@@ -149,9 +149,9 @@ class SqlJournal:
         """Return the Task stored when the coordination closed, or None."""
         return await self._read(partial(sql_reads.final_of, task_id=task_id))
 
-    async def due(self, now: float) -> Sequence[str]:
+    async def due(self, now: float, besides: Collection[str] = ()) -> Sequence[str]:
         """Return ids of coordinations that are due, or idle with `wake_at` passed, oldest first."""
-        return await self._read(partial(sql_reads.due, now=now))
+        return await self._read(partial(sql_reads.due, now=now, besides=tuple(besides)))
 
     async def next_wake(self) -> float | None:
         """Return the earliest `wake_at` of the idle coordinations."""

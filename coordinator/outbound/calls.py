@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -93,6 +93,10 @@ def shared_http_client(timeout_s: float, max_answer: int = MOST_ANSWER) -> httpx
     )
 
 
+async def _at_once() -> None:
+    return
+
+
 @dataclass(slots=True)
 class AgentCalls:
     """A2A requests to any agent. Every method may raise one of PEER_ERRORS."""
@@ -106,6 +110,7 @@ class AgentCalls:
     rng: random.Random = field(default_factory=random.SystemRandom)
     bounds: Bounds = field(default_factory=Bounds)
     pushes: Pushes = field(default_factory=Pushes)
+    permit: Callable[[], Awaitable[None]] = _at_once  #: awaited before each message goes out
     ways: Ways = field(init=False)
     _clients: dict[tuple[AgentRef, bool], Client] = field(default_factory=dict)
 
@@ -140,6 +145,7 @@ class AgentCalls:
         request = a2a.SendMessageRequest(message=outgoing.message(agent), configuration=configuration)
         timeout_s = self.patience.silence_s if streaming else None
         context = self._context(agent, headers, timeout_s=timeout_s, credential=credential)
+        await self.permit()
         with translated():
             async for response in self._client(agent, streaming=streaming).send_message(request, context=context):
                 yield response
