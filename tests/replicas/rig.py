@@ -151,7 +151,11 @@ async def replicas(
         fleet = await stack.enter_async_context(fleet_process(specialists))
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=60.0))
         cards = await fleet.write_cards(folder / "cards")
-        known = {"agents": [str(cards)], "plans": [str(_write(plans, folder / "plans"))], "default_plan": next(iter(plans))}
+        known = {
+            "agents": [str(cards)],
+            "plans": [str(_write(plans, folder / "plans"))],
+            "default_plan": next(iter(plans)),
+        }
         rig = Rig(url, folder, fleet, http, {**known, **settings})
         try:
             yield rig
