@@ -98,6 +98,16 @@ def upgrade(where: Path | str) -> ExitCode:
     return ExitCode.OK
 
 
+def replicas(where: Path | str, *, as_json: bool) -> ExitCode:
+    """Show who shares the database *where*. Raises `Stop` for one that is not shared."""
+    if not is_postgres(where):
+        raise Stop(f"{shown(where)} is not shared: replicas need PostgreSQL; name it with --db postgresql://…")
+    with told(), reading(where) as connection:
+        from coordinator.cli import replicas as shows  # noqa: PLC0415 - needs the extra, which is there now
+
+        return shows.show(connection, as_json=as_json)
+
+
 def prune_nothing(where: Path | str, age_s: float, *, as_json: bool) -> ExitCode:
     """Show what pruning would take away."""
     with told(), reading(where) as connection:

@@ -72,6 +72,16 @@ def prune(
     run(stored.prune(settings, age_s, as_json=as_json))
 
 
+def replicas(config: ConfigOption = None, db: StoredOption = None, as_json: JsonOption = False) -> None:
+    """Show the replicas that share a PostgreSQL database, what each drives, and what is due that nobody drives.
+
+    Reads the database itself and asks no replica, so that it tells as much when they do not answer.
+    """
+    from coordinator.cli import stored
+
+    raise typer.Exit(stored.replicas(stored.database(config, db), as_json=as_json))
+
+
 def replay(
     source: SourceArgument,
     until: Annotated[

@@ -141,7 +141,7 @@ class Nursery:
 
 @asynccontextmanager
 async def nursery(*modules: str) -> AsyncIterator[Nursery]:
-    """Start the process that forks, once it has imported *modules*; in the end nothing is left of it and its children."""
+    """Start the process that forks, which imports *modules* first; in the end nothing is left of it."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.chaos.server", *modules),
         stdin=asyncio.subprocess.PIPE,

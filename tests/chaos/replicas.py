@@ -1,4 +1,4 @@
-"""Several coordinators on one PostgreSQL database, and what befalls them: deaths, freezes, cuts, a server that restarts.
+"""Several coordinators on one PostgreSQL database; they die and freeze, are cut off, and the server restarts.
 
 Each replica is started again whenever it dies, as its keeper would. Clients go to any of them. In the end everything
 has to be as if nothing had happened, by the same verdict as for one coordinator on a file.
@@ -10,7 +10,7 @@ import asyncio
 import random
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -125,7 +125,6 @@ class Round:
     rng: random.Random
     tally: ReplicaTally
     is_over: bool = False
-    disturbances: int = 0
 
     async def keep(self, replica: Replica, *, is_armed: bool) -> None:
         """Start a replica, and again whenever it has died, until the round is over."""
@@ -153,7 +152,6 @@ class Round:
         if name in {"kill", "freeze"} and not running:
             return
         self.tally.faults[name] += 1
-        self.disturbances += 1
         if name == "kill":
             await self._kill(self.rng.choice(running))
         elif name == "freeze":
@@ -192,47 +190,63 @@ class Round:
             connection.execute(CUT, [self.rng.sample(pids, most)])
 
     async def _watch(self, kind: str, life: Life, began: float) -> None:
-        """Note how long each coordination that *life* drove waits for its next driver, if nothing else happens."""
-        before, left = self.disturbances, set[str]()
+        """Wait for the next driver of each coordination that *life* drove, and note how long that took."""
         executor = f"{life.place.settings['replica']}:{life.pid}:"
-        with suppress(TimeoutError, psycopg.Error):
-            async with (
-                asyncio.timeout(OVERTAKEN_S),
-                await psycopg.AsyncConnection.connect(self.url, autocommit=True) as connection,
-            ):
-                left = {
-                    task_id
-                    for task_id, status, driver in await _heads(connection)
-                    if driver.startswith(executor) and status == "due"
-                }
-                while left and self.disturbances == before:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(OVERTAKEN_S), await _connected(self.url) as connection:
+                driven = await _driven(connection, executor)
+                while driven:
                     await asyncio.sleep(LOOK_S)
-                    for task_id, status, driver in await _heads(connection):
-                        if task_id in left and (status != "due" or not driver.startswith(executor)):
-                            left.discard(task_id)
-                            if not driver.startswith(executor):
-                                self.tally.taken_over[kind].append(asyncio.get_running_loop().time() - began)
+                    still = await _driven(connection, executor)
+                    # What came to its end in the moment of the death is nobody's to take over.
+                    taken = driven - still - await _over(connection)
+                    now = asyncio.get_running_loop().time()
+                    self.tally.taken_over[kind] += [now - began] * len(taken)
+                    driven &= still
 
     async def settle(self) -> None:
         """Wait until everything that was asked for is closed, all replicas are there, and stop them in good order."""
-        async with await self._connected() as connection:
-            while [status for _, status, _ in await _heads(connection)].count("closed") < len(JOBS):
-                await asyncio.sleep(LOOK_S)
+        async with await _connected(self.url) as connection:
+            await _until(lambda: _is_settled(connection))
         for replica in self.replicas:
-            while not (replica.is_running and replica.life and await replica.life.ready(self.rig.http)):
-                await asyncio.sleep(LOOK_S)
+            await _until(lambda it=replica: self._is_back(it))
         self.is_over = True
         for replica in self.replicas:
             assert replica.life is not None
             replica.life.signal(signal.SIGTERM)
 
-    async def _connected(self) -> psycopg.AsyncConnection[Any]:
-        return await psycopg.AsyncConnection.connect(self.url, autocommit=True)
+    async def _is_back(self, replica: Replica) -> bool:
+        return replica.is_running and replica.life is not None and await replica.life.ready(self.rig.http)
 
 
-async def _heads(connection: psycopg.AsyncConnection[Any]) -> list[tuple[str, str, str]]:
-    cursor = await connection.execute("SELECT task_id, status, driver FROM head")
-    return await cursor.fetchall()
+async def _connected(url: str) -> psycopg.AsyncConnection[Any]:
+    return await psycopg.AsyncConnection.connect(url, autocommit=True)
+
+
+async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
+    while not await condition():  # noqa: ASYNC110 - there is no event between processes
+        await asyncio.sleep(LOOK_S)
+
+
+async def _ids(connection: psycopg.AsyncConnection[Any], which: str, *about: Any) -> set[str]:
+    cursor = await connection.execute(f"SELECT task_id FROM head WHERE {which}".encode(), about)
+    return {task_id for (task_id,) in await cursor.fetchall()}
+
+
+async def _driven(connection: psycopg.AsyncConnection[Any], executor: str) -> set[str]:
+    return await _ids(connection, "status = 'due' AND starts_with(driver, %s)", executor)
+
+
+async def _over(connection: psycopg.AsyncConnection[Any]) -> set[str]:
+    return await _ids(connection, "status <> 'due'")
+
+
+async def _is_settled(connection: psycopg.AsyncConnection[Any]) -> bool:
+    return len(await _ids(connection, "status = 'closed'")) == len(JOBS)
+
+
+async def _is_busy(connection: psycopg.AsyncConnection[Any]) -> bool:
+    return len(await _ids(connection, "true")) >= len(JOBS) // 2
 
 
 def faults_of(rng: random.Random) -> list[tuple[float, str]]:
@@ -298,7 +312,8 @@ async def _disturbed(
             for replica in replicas:
                 group.create_task(it.keep(replica, is_armed=rng.random() < armed))
             asking = {plan: group.create_task(asked(client, plan)) for plan in JOBS}
-            await _some_accepted(url)
+            async with await _connected(url) as connection:
+                await _until(lambda: _is_busy(connection))
             for pause_s, fault in faults:
                 await asyncio.sleep(pause_s)
                 await it.fault(fault, group)
@@ -310,10 +325,3 @@ async def _disturbed(
     tally.coordinations += len(JOBS)
     tally.repeated += client.repeated
     return {plan: task.result() for plan, task in asking.items()}
-
-
-async def _some_accepted(url: str) -> None:
-    """Wait until there is something to be disturbed."""
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        while len(await _heads(connection)) < len(JOBS) // 2:
-            await asyncio.sleep(LOOK_S)

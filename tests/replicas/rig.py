@@ -32,38 +32,79 @@ class Replica:
 
     name: str
     url: str
-    process: asyncio.subprocess.Process
+    pid: int
     client: Client
     log: Path
-    is_frozen: bool = False
+    ended: Path  #: holds the exit code once it has come to its end in good order
 
     def freeze(self) -> None:
         """Stop it without a word (SIGSTOP)."""
-        self.is_frozen = True
-        self.process.send_signal(signal.SIGSTOP)
+        os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let it go on."""
-        self.is_frozen = False
-        self.process.send_signal(signal.SIGCONT)
+        os.kill(self.pid, signal.SIGCONT)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether its process is."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
 
     async def kill(self) -> None:
         """Kill -9."""
         with suppress(ProcessLookupError):
-            self.process.kill()
-        await self.process.wait()
+            os.kill(self.pid, signal.SIGKILL)
+        await self._gone()
 
     async def stop(self) -> int:
         """Stop it in good order and return its exit code."""
-        self.process.terminate()
+        os.kill(self.pid, signal.SIGTERM)
+        await self._gone()
+        return int(self.ended.read_text(encoding="utf-8"))
+
+    async def _gone(self) -> None:
         async with asyncio.timeout(READY_S):
-            return await self.process.wait()
+            while self.is_there:  # noqa: ASYNC110 - it is not our child
+                await asyncio.sleep(LOOK_S)
 
     async def is_ready(self, http: httpx.AsyncClient) -> bool:
         """Whether it says so."""
+        assert self.is_there, self.log.read_text()
         with suppress(httpx.TransportError):
             return (await http.get(f"{self.url}/readyz")).status_code == 200
         return False
+
+
+class Forks:
+    """The process that forks replicas; see `nursery.py`."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def start(self, order: Mapping[str, str]) -> int:
+        """Start a replica and return the number of its process."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        return int(await self._process.stdout.readline())
+
+
+@asynccontextmanager
+async def forks() -> AsyncIterator[Forks]:
+    """Start the process that forks; what it forked ends with it."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.replicas.nursery"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None
+    try:
+        yield Forks(process)
+    finally:
+        process.stdin.close()
+        await process.wait()
 
 
 @dataclass(slots=True)
@@ -74,6 +115,7 @@ class Rig:
     folder: Path
     fleet: RemoteFleet
     http: httpx.AsyncClient
+    forks: Forks
     settings: Mapping[str, Any]
     replicas: dict[str, Replica] = field(default_factory=dict)
 
@@ -89,24 +131,17 @@ class Rig:
         config = self.folder / f"{name}.yaml"
         known = {"port": port, "db": self.url, "replica": name, "log_format": "json"}
         config.write_text(json.dumps({**known, **self.settings, **settings}), encoding="utf-8")
-        log = self.folder / f"{name}.log"
-        with log.open("ab") as out:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "coordinator.cli", "serve", "--config", str(config)),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                env={**os.environ, "OTEL_INSTRUMENTATION_A2A_SDK_ENABLED": "false"},
-            )
+        log, ended = self.folder / f"{name}.log", self.folder / f"{name}.ended"
+        pid = await self.forks.start({"config": str(config), "log": str(log), "ended": str(ended)})
         url = f"http://127.0.0.1:{port}"
-        replica = self.replicas[name] = Replica(name, url, process, Client(url, self.http), log)
+        replica = self.replicas[name] = Replica(name, url, pid, Client(url, self.http), log, ended)
         return replica
 
     async def until(self, condition: Any, what: str, timeout_s: float = PATIENCE_S) -> Any:
         """Wait for something in other processes, which nobody here is told of, and return it."""
         try:
             async with asyncio.timeout(timeout_s):
-                while not (found := await condition()):
+                while not (found := await condition()):  # noqa: ASYNC110 - see above
                     await asyncio.sleep(LOOK_S)
         except TimeoutError:
             logs = "\n".join(f"{each.name}: {each.log.read_text()[-3000:]}" for each in self.replicas.values())
@@ -156,7 +191,8 @@ async def replicas(
             "plans": [str(_write(plans, folder / "plans"))],
             "default_plan": next(iter(plans)),
         }
-        rig = Rig(url, folder, fleet, http, {**known, **settings})
+        forking = await stack.enter_async_context(forks())
+        rig = Rig(url, folder, fleet, http, forking, {**known, **settings})
         try:
             yield rig
         finally:
@@ -171,3 +207,12 @@ def _write(plans: Mapping[str, Any], folder: Path) -> Path:
         plan = {"name": name, "description": f"Work that is {name}.", **about}
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(plan, sort_keys=False), encoding="utf-8")
     return folder
+
+
+async def stream(replica: Replica, http: httpx.AsyncClient, method: str, params: object) -> AsyncIterator[Any]:
+    """Yield what a stream of that replica brings, one event at a time."""
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    async with http.stream("POST", replica.url, json=body, headers={"A2A-Version": "1.0"}) as response:
+        async for line in response.aiter_lines():
+            if line.startswith("data:"):
+                yield json.loads(line.removeprefix("data:"))["result"]

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -78,13 +78,21 @@ class DbosDriver(Turns):
     async def run(self) -> None:
         """Drive until canceled."""
         async with asyncio.TaskGroup() as group:
-            self._group = group
             self._guarding = group.create_task(self.guard.hold(), name="guard")
             await self.guard.fresh()
-            with self.heed(self._overheard):
-                group.create_task(self._sweep(), name="sweep")
-                group.create_task(self._forget(), name="forget")
+            group.create_task(self._sweep(), name="sweep")
+            group.create_task(self._forget(), name="forget")
+            with self.heed(self._overheard), self._hosting_in(group):
                 await self._take_turns(group)
+
+    @contextmanager
+    def _hosting_in(self, group: asyncio.TaskGroup) -> Iterator[None]:
+        """Host turns inside the context; those that come later are let go, and stay with whoever comes next."""
+        self._group = group
+        try:
+            yield
+        finally:
+            self._group = None
 
     @override
     async def release(self) -> None:
