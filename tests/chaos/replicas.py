@@ -27,7 +27,7 @@ from tests.chaos.client import Client
 from tests.chaos.points import POINTS
 from tests.chaos.process import Life, Nursery, Place, nursery, place_in
 from tests.chaos.rounds import JOBS, asked
-from tests.chaos.verdict import Json, complaints, doubled_unlisted, phases, without_ids
+from tests.chaos.verdict import Json, complaints, coordinations, doubled_unlisted, phases, without_ids
 from tests.chaos.work import SPECIALISTS, write_plans
 
 FAULTS: Mapping[str, float] = {"kill": 0.4, "freeze": 0.25, "cut": 0.2, "restart": 0.15}
@@ -47,6 +47,10 @@ OVERTAKEN_S = 15.0
 
 CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid = ANY(%s)"
 BACKENDS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+
+class Stuck(Exception):
+    """A round does not come to its end; the argument says how far it came."""
 
 
 @dataclass(slots=True)
@@ -215,6 +219,12 @@ class Round:
             assert replica.life is not None
             replica.life.signal(signal.SIGTERM)
 
+    def told(self) -> str:
+        """Say where everything stands."""
+        counted = Counter(status for status, _ in coordinations(self.url).values())
+        states = {replica.place.folder.name: replica.is_running for replica in self.replicas}
+        return f"{dict(counted)}, {phases(self.url)}, running: {states}, over: {self.is_over}"
+
     async def _is_back(self, replica: Replica) -> bool:
         return replica.is_running and replica.life is not None and await replica.life.ready(self.rig.http)
 
@@ -273,8 +283,8 @@ async def round_on(
             counts = (await rig.fleet.http.get(f"{rig.fleet.url}/counts")).json()
             tally.doubled_unlisted += doubled_unlisted(counts)
             tally.complaints += complaints(tasks, expected, url, counts)
-        except TimeoutError:
-            tally.complaints.append(f"not settled after {SETTLED_S:g} s: {phases(url)}")
+        except Stuck as stuck:
+            tally.complaints.append(str(stuck))
         what = ", ".join(f"{name} after {pause_s:.1f} s" for pause_s, name in faults) or "in peace"
         found = [f"{name} ({what}): {complaint}" for complaint in tally.complaints]
         tally.complaints = before + found
@@ -306,18 +316,22 @@ async def _disturbed(
         for number, forks in enumerate(rig.nurseries)
     ]
     it = Round(rig, url, replicas, rng, tally)
+    asking: dict[str, asyncio.Task[Json]] = {}
     client = Client([replica.place.url for replica in replicas], rig.http)
     try:
         async with asyncio.timeout(SETTLED_S), asyncio.TaskGroup() as group:
             for replica in replicas:
                 group.create_task(it.keep(replica, is_armed=rng.random() < armed))
-            asking = {plan: group.create_task(asked(client, plan)) for plan in JOBS}
+            asking |= {plan: group.create_task(asked(client, plan)) for plan in JOBS}
             async with await _connected(url) as connection:
                 await _until(lambda: _is_busy(connection))
             for pause_s, fault in faults:
                 await asyncio.sleep(pause_s)
                 await it.fault(fault, group)
             await it.settle()
+    except TimeoutError:
+        unanswered = [plan for plan, task in asking.items() if task.cancelled()]
+        raise Stuck(f"not settled after {SETTLED_S:g} s: {it.told()}; unanswered: {unanswered}") from None
     finally:
         for replica in replicas:
             if replica.life is not None:
