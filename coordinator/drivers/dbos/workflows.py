@@ -94,9 +94,12 @@ class Workflows:
             "enable_otlp": False,
             "log_level": "ERROR",
         }
-        DBOS(config=config)
+        dbos = DBOS(config=config)
         self._turn = _registered(self.host)
         DBOS.launch()
+        # Its threads would wait for a database that is away as long as that takes, and the end of the process for
+        # them. DBOS offers this to its clients only; what failed is tried again by the sweep.
+        dbos._sys_db._retry_connection_errors = False  # noqa: SLF001
         self._is_on = True
 
     async def start(self, workflow_id: str, task_id: str, turn: int) -> bool:
