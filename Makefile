@@ -35,8 +35,10 @@ serve: .venv/ready ## The same network, until Ctrl-C
 bench: .venv/ready ## The benchmarks; the figures of the README come from here
 	$(BIN)/python -m tests.benchmarks
 
-chaos: .venv/ready ## Kill the coordinator 200 times and more, at every write and every send, and look what is lost
+chaos: .venv/ready ## Kill the coordinator 200 times and more, alone and as replicas, and look what is lost (an hour)
 	$(BIN)/python -m tests.chaos --rounds 200 --at-least 5
+	$(BIN)/python -m tests.chaos --rounds 200 --postgres --replicas 2
+	$(BIN)/python -m tests.chaos --rounds 200 --postgres --replicas 3
 
 clean: ## Remove .venv and caches
 	rm -rf .venv .venv-a2a-0.3 .venv-a2a-0.3.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: More do not write more: the database commits what comes from several at once together, as one does by itself.
+#: One writes as much; but while it waits for a row that another process holds, nothing else would be written.
 WRITERS = 2
 
 #: How long a statement may wait: for a row that another process holds, or for a server that is overloaded.

@@ -71,7 +71,11 @@ _FIND_ANY = (
     .limit(bindparam("most"))
 )
 _DIGESTS = select(payload_use.c.digest).where(payload_use.c.task_id == bindparam("of_task")).order_by("digest")
-_PAYLOADS = select(payload.c.digest, payload.c.body).where(payload.c.digest.in_(bindparam("digests", expanding=True)))
+_PAYLOADS = (
+    select(payload.c.digest, payload.c.body)
+    .where(payload.c.digest.in_(bindparam("digests", expanding=True)))
+    .order_by(payload.c.digest)
+)
 
 
 def head_of(connection: Connection, task_id: str) -> Head | None:

@@ -75,7 +75,10 @@ def _path_in_url(text: str) -> str:
         raise ConfigurationError(message) from error
     if url.get_backend_name() != "sqlite" or url.query:
         shown = url.render_as_string(hide_password=True)
-        message = f"{shown!r}: the journal is kept in SQLite or PostgreSQL; write a path, sqlite:///path without options, or postgresql://…"
+        message = (
+            f"{shown!r}: the journal is kept in SQLite or PostgreSQL; write a path, sqlite:///path without options, or "
+            "postgresql://…"
+        )
         raise ConfigurationError(message)
     return url.database or ""
 

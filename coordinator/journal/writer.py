@@ -143,7 +143,8 @@ class Writer:
                 return self._once(job)
             except Conflict as error:
                 if tries == TRIES_ALONE:
-                    return _Outcome(error=error)
+                    # Not another transaction, then: it is what was asked for, a task id that is taken for example.
+                    return _Outcome(error=JournalError(str(error)))
             except Exception as error:  # noqa: BLE001 - it is handed to whoever waits for this job
                 return _Outcome(error=error)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -19,6 +19,7 @@ from coordinator.core.model import AgentRef, FailureKind, RemoteTask
 from coordinator.outbound.bounds import MOST_ANSWER, AnswerTooLarge, Bounds, bounded
 from coordinator.outbound.failures import CallFailed, translated
 from coordinator.outbound.outgoing import Outgoing
+from coordinator.outbound.permits import IDEMPOTENCY_KEY, PERMIT, Permit, at_once, permitting
 from coordinator.outbound.places import Places
 from coordinator.outbound.pushes import Expected, Pushes
 from coordinator.outbound.run_times import RunTimes
@@ -84,17 +85,18 @@ def shared_http_client(timeout_s: float, max_answer: int = MOST_ANSWER) -> httpx
 
     def session() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=4.0)
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=256 * 1024)
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            read_bufsize=256 * 1024,
+            trace_configs=[permitting()],
+        )
 
     return httpx.AsyncClient(
         transport=_Transport(session, max_answer),
         timeout=httpx.Timeout(timeout_s),
         headers={"Accept-Encoding": "identity"},
     )
-
-
-async def _at_once() -> None:
-    return
 
 
 @dataclass(slots=True)
@@ -110,7 +112,7 @@ class AgentCalls:
     rng: random.Random = field(default_factory=random.SystemRandom)
     bounds: Bounds = field(default_factory=Bounds)
     pushes: Pushes = field(default_factory=Pushes)
-    permit: Callable[[], Awaitable[None]] = _at_once  #: awaited before each message goes out
+    permit: Permit = at_once  #: awaited before each message goes out
     ways: Ways = field(init=False)
     _clients: dict[tuple[AgentRef, bool], Client] = field(default_factory=dict)
 
@@ -134,7 +136,7 @@ class AgentCalls:
         that does not know its callers recognise a message that comes again.
         """
         streaming = agent.streaming if streaming is None else streaming
-        headers = {"Idempotency-Key": outgoing.message_id, **outgoing.headers()}
+        headers = {IDEMPOTENCY_KEY: outgoing.message_id, **outgoing.headers()}
         configuration = a2a.SendMessageConfiguration(
             history_length=0,
             return_immediately=not streaming,
@@ -146,6 +148,7 @@ class AgentCalls:
         timeout_s = self.patience.silence_s if streaming else None
         context = self._context(agent, headers, timeout_s=timeout_s, credential=credential)
         await self.permit()
+        PERMIT.set(self.permit)
         with translated():
             async for response in self._client(agent, streaming=streaming).send_message(request, context=context):
                 yield response
