@@ -115,7 +115,7 @@ def _stage(
         uses=fan_out.uses,
         with_message=fan_out.message,
         most_sub_tasks=fan_out.most_sub_tasks,
-        limits=_narrowed(stage.limits.resolved(), narrower),
+        limits=_narrowed(stage.limits.resolved(f"{plan.name}/{name}"), narrower),
         retry=stage.retry,
         fallback=failure.fallback,
         hedge_s=failure.hedge,
