@@ -92,7 +92,7 @@ class Life:
         if not self.ended.done():
             self.is_killed = True
             self.signal(signal.SIGKILL)
-        return await self.ended
+        return await asyncio.shield(self.ended)
 
     async def stop(self) -> int:
         """Stop it in good order and return its exit code."""

@@ -138,7 +138,8 @@ class Round:
             replica.life = life = await replica.nursery.start(replica.place, fault)
             self.tally.processes += 1
             was_ready = await life.ready(self.rig.http)
-            code = await life.ended
+            # Shielded: whoever is stopped here must not take the news from the others who wait for it.
+            code = await asyncio.shield(life.ended)
             self._note(life, fault, code, was_ready=was_ready)
             if not self.is_over:
                 await asyncio.sleep(self.rng.uniform(0.1, 2.0))
@@ -196,7 +197,8 @@ class Round:
     async def _watch(self, kind: str, life: Life, began: float) -> None:
         """Wait for the next driver of each coordination that *life* drove, and note how long that took."""
         executor = f"{life.place.settings['replica']}:{life.pid}:"
-        with suppress(TimeoutError):
+        # A process armed with another fault, or cut off a moment ago, may spoil the measurement: then there is none.
+        with suppress(TimeoutError, psycopg.OperationalError):
             async with asyncio.timeout(OVERTAKEN_S), await _connected(self.url) as connection:
                 driven = await _driven(connection, executor)
                 while driven:

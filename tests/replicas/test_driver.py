@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+import psycopg
 import pytest
 
 from coordinator import testing
@@ -161,6 +162,22 @@ async def test_a_turn_that_was_lost_while_the_guard_was_away_ends_when_it_is_bac
                     await rig.sweeps(1)
             assert "kept" in rig.driver._turns
             assert ((await rig.head("kept")).epoch, (await rig.head("lost")).epoch) == (1, 2)
+
+
+async def test_a_claim_of_ours_that_came_late_is_driven_here_and_not_left_to_whom_it_was_taken_from(rig):
+    """Taken for dead while it stood still in its claim, this process claims what another one drives by now."""
+    async with held(Guard(rig.url, OTHER)), rig.driving():
+        await rig.accept("t", by=rig.journal)
+        rig.driver.admit("t")
+        await rig.fleet.until(lambda: rig.fleet["it"].counts.tasks)
+        async with asyncio.timeout(10):
+            while OTHER not in rig.driver.guard.alive:
+                await rig.sweeps(1)
+        async with await psycopg.AsyncConnection.connect(rig.url, autocommit=True) as connection:
+            await connection.execute("UPDATE coordinator_dbos.workflow_status SET executor_id = %s", [OTHER])
+        rig.driver._hosted["t"].task.cancel()
+        head = await rig.until("t", lambda head: head.epoch > 1)
+        assert head.driver == rig.driver.executor
 
 
 async def test_a_driver_that_let_go_takes_up_nothing_any_more(rig):

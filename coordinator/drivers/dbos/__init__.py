@@ -57,6 +57,7 @@ class DbosDriver(Turns):
     _guarding: asyncio.Task[None] | None = None
     _hosted: dict[str, _Hosting] = field(default_factory=dict)
     _too_new: set[str] = field(default_factory=set)
+    _forsaken: frozenset[str] = frozenset()  #: workflows of others that cannot write, as of the last sweep
 
     def __post_init__(self) -> None:
         """Let nothing be sent while others may have taken this process for dead, and share slots with them."""
@@ -191,6 +192,9 @@ class DbosDriver(Turns):
             return ()
         flights = await self._workflows.in_flight()
         await self._hand_over(flights)
+        await self._release_forsaken(
+            [flight for flight in flights if flight.task_id in lost and flight.executor in others]
+        )
         in_flight = {flight.task_id for flight in flights}
         return [task_id for task_id in lost if task_id not in in_flight]
 
@@ -204,6 +208,17 @@ class DbosDriver(Turns):
                     left = await self._workflows.in_flight([executor])
                     log.info("taking over", extra={"detail": f"{len(left)} turns of {executor}"})
                     await self._workflows.give_away(left)
+
+    async def _release_forsaken(self, flights: Sequence[Flight]) -> None:
+        """Give away turns others have, whose claim is ours: it came late, when this process had been taken for dead.
+
+        So they cannot write, and we do not drive. Not at the first sight: whoever begins a turn claims a moment later.
+        """
+        heads = [await self.journal.head(flight.task_id) for flight in flights]
+        claimed_here = {head.task_id for head in heads if head is not None and head.driver == self.engine.name}
+        forsaken = [flight for flight in flights if flight.task_id in claimed_here]
+        await self._workflows.give_away([flight for flight in forsaken if flight.workflow_id in self._forsaken])
+        self._forsaken = frozenset(flight.workflow_id for flight in forsaken)
 
     async def _return(self) -> None:
         """Drop the turns that others took up while this process seemed dead. Raises `JournalUnavailable`."""
