@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import httpx
 from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes, create_rest_routes
+from aiohttp.abc import AbstractResolver
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
@@ -44,10 +46,12 @@ from coordinator.inbound import (
 )
 from coordinator.inbound.cancels import cancels_route
 from coordinator.inbound.overview import overview_routes
+from coordinator.inbound.pushes import PushConfigs
 from coordinator.inbound.webhook import webhook_route
 from coordinator.journal import Journal, MemoryJournal, SqlJournal
 from coordinator.journal.places import is_postgres
 from coordinator.journal.upkeep import upkeep
+from coordinator.notifying import Courier, PushTargets, Sender
 from coordinator.outbound import AgentCalls, Bounds, Caps, Patience, Places, Pushes, shared_http_client
 from coordinator.planning import PlanFile, agents_of, load_plans
 from coordinator.projection import Projection, Renderer
@@ -56,10 +60,11 @@ from coordinator.telemetry import configure_logging
 
 @dataclass(frozen=True, slots=True)
 class Wrapping:
-    """What tests put around the two things through which a process leaves its traces."""
+    """What tests put around the things through which a process leaves its traces."""
 
     journal: Callable[[Journal], Journal] = lambda journal: journal
     http: Callable[[httpx.AsyncClient], httpx.AsyncClient] = lambda http: http
+    names: AbstractResolver | None = None  #: instead of the system's, for the webhooks of our clients
 
 
 PLAIN = Wrapping()
@@ -76,6 +81,7 @@ class Parts:
     driver: Turns
     intake: Intake
     service: TaskService
+    sender: Sender
     stopping: Stopping
 
 
@@ -111,10 +117,14 @@ async def assembled(
         stack.push_async_callback(journal.close)
         driver = _driver(settings, plain, journal, calls)
         await stack.enter_async_context(driver.opened())
-        parts = _parts(settings, plans, directory, journal, driver, stopping or Stopping())
+        targets = PushTargets(settings.push_allow, wrapping.names)
+        courier = await stack.enter_async_context(Courier.open(targets, calls.patience.push_s))
+        parts = _parts(settings, plans, directory, journal, driver, stopping or Stopping(), courier)
         await directory.refresh()
         async with asyncio.TaskGroup() as group:
-            background = [group.create_task(each(parts)) for each in (_driving, _refreshing, _upkeep, _quieting)]
+            background = [
+                group.create_task(each(parts)) for each in (_driving, _pushing, _refreshing, _upkeep, _quieting)
+            ]
             try:
                 yield application(parts, tokens)
                 if not parts.stopping.asked.is_set():
@@ -226,20 +236,31 @@ def _parts(
     journal: Journal,
     driver: Turns,
     stopping: Stopping,
+    courier: Courier,
 ) -> Parts:
-    projection = Projection(journal)
+    projection, renderer = Projection(journal), Renderer(journal)
     contexts = Contexts(journal, projection)
     intake = Intake(settings, plans, directory, journal, driver.engine.calls.run_times, contexts)
     service = TaskService(
         intake=intake,
         journal=journal,
         projection=projection,
-        renderer=Renderer(journal),
+        renderer=renderer,
         driver=driver,
         stopping=stopping,
         plans=tuple(plans),
+        configs=PushConfigs(journal, courier.targets, settings.max_pushes),
     )
-    return Parts(settings, plans, directory, journal, driver, intake, service, stopping)
+    sender = Sender(
+        journal=journal,
+        projection=projection,
+        renderer=renderer,
+        courier=courier,
+        patience=driver.engine.calls.patience,
+        give_up_s=settings.push_give_up,
+        holder=f"{driver.engine.name}:{secrets.token_hex(8)}",
+    )
+    return Parts(settings, plans, directory, journal, driver, intake, service, sender, stopping)
 
 
 def _a2a_routes(parts: Parts, prefix: str, contexts: CallContexts) -> list[BaseRoute]:
@@ -251,6 +272,10 @@ def _a2a_routes(parts: Parts, prefix: str, contexts: CallContexts) -> list[BaseR
 
 async def _driving(parts: Parts) -> None:
     await parts.driver.run()
+
+
+async def _pushing(parts: Parts) -> None:
+    await parts.sender.run()
 
 
 async def _upkeep(parts: Parts) -> None:

@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from platformdirs import user_data_path
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from coordinator.addresses import AllowList
 from coordinator.core.durations import seconds
 from coordinator.errors import ConfigurationError
 
@@ -54,6 +55,11 @@ class TokenEntry(_Strict):
 
 def _switch(value: Any) -> Any:
     return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
+
+def _allowed(entry: str) -> str:
+    AllowList.of([entry])
+    return entry
 
 
 def _entry(value: Any) -> Any:
@@ -106,6 +112,10 @@ class Settings(_Strict):
     max_results: Annotated[int, Field(ge=1024)] = 256 * 1024 * 1024  #: bytes of all answers to one task together
     webhook: Annotated[str, BeforeValidator(_switch), Field(pattern=r"^(auto|on|off|https?://.+)$")] = "auto"
     """Where specialists may push to: `on` for our URL, or another one; `auto`: on when an agent says `wait: push`."""
+    push_allow: tuple[Annotated[str, AfterValidator(_allowed)], ...] = ()
+    """Hosts, host:port and networks our clients may have us push to, besides public addresses by https."""
+    push_give_up: Duration = 24 * 3600.0  #: how long a client's webhook may fail before nothing more is pushed to it
+    max_pushes: Annotated[int, Field(ge=1)] = 10  #: push configurations of one task
     refresh_agents: Duration = 60.0  #: how often cards behind URLs are read again
     request_timeout: Duration = 30.0  #: for one request to a specialist, streams excepted
     max_branches: Annotated[int, Field(ge=1)] = 1000  #: under way at specialists at once; others wait

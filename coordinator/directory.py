@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -74,7 +74,7 @@ class Directory:
         self._agents: dict[str, KnownAgent] = {}
         self._remote: list[tuple[str, AgentEntry]] = []
         for entry in entries:
-            if _is_url(entry.card):
+            if is_url(entry.card):
                 self._remote.append((entry.name or entry.card, entry))
                 self._agents[self._remote[-1][0]] = KnownAgent(self._remote[-1][0], entry, error="not read yet")
             else:
@@ -116,7 +116,7 @@ class Directory:
     async def _refresh(self, key: str, entry: AgentEntry) -> None:
         before = self._agents.get(key) or next(a for a in self._agents.values() if a.entry is entry)
         try:
-            agent = known_agent(await self._fetch(entry.card), entry, entry.card)
+            agent = known_agent(await card_at(self._http, entry.card), entry, entry.card)
         except (AgentCardResolutionError, ConfigurationError) as error:
             if not before.error or before.error == "not read yet":
                 log.warning("agent card cannot be read", extra={"agent": before.name, "error": str(error)})
@@ -130,38 +130,52 @@ class Directory:
         self._agents[agent.name] = agent
 
     async def _ask(self, agent: KnownAgent) -> KnownAgent:
-        url = agent.entry.card if _is_url(agent.entry.card) else (agent.ref.url if agent.ref else "")
+        url = agent.entry.card if is_url(agent.entry.card) else (agent.ref.url if agent.ref else "")
         try:
-            card = await self._fetch(url)
+            card = await card_at(self._http, url)
         except AgentCardResolutionError as error:
             return replace(agent, error=str(error))
         return replace(agent, error="", lacking=_lacking(card))
 
-    async def _fetch(self, url: str) -> a2a.AgentCard:
-        """Read the card at *url*: a card URL as it is, else the well-known path below it, else below its origin."""
-        if url.endswith(".json"):
-            base, _, path = url.rpartition("/")
-            return await A2ACardResolver(self._http, base, path).get_agent_card()
-        try:
-            return await A2ACardResolver(self._http, url).get_agent_card()
-        except AgentCardResolutionError as error:
-            origin = urlunsplit((*urlsplit(url)[:2], "", "", ""))
-            if error.status_code is None or origin == url.rstrip("/"):
-                raise
-            return await A2ACardResolver(self._http, origin).get_agent_card()
-
     def _add_files(self, entry: AgentEntry) -> None:
-        place = Path(entry.card).expanduser()
-        if not place.exists():
-            raise ConfigurationError(f"agents: there is no card file or folder {place}")
-        files = sorted(place.glob("*.json")) if place.is_dir() else [place]
-        if not files:
-            raise ConfigurationError(f"agents: the folder {place} holds no *.json cards")
-        for file in files:
-            agent = known_agent(_read_card(file), entry, str(file))
+        for file, agent in agents_in_files(entry):
             if agent.name in self._agents:
                 raise ConfigurationError(f"{file}: another agent is already named {agent.name}")
             self._agents[agent.name] = agent
+
+
+def agents_in_files(entry: AgentEntry) -> Iterator[tuple[Path, KnownAgent]]:
+    """Yield the agents of a card file or folder. Raises `ConfigurationError` for what is none."""
+    place = Path(entry.card).expanduser()
+    if not place.exists():
+        raise ConfigurationError(f"agents: there is no card file or folder {place}")
+    files = sorted(place.glob("*.json")) if place.is_dir() else [place]
+    if not files:
+        raise ConfigurationError(f"agents: the folder {place} holds no *.json cards")
+    for file in files:
+        yield file, known_agent(_read_card(file), entry, str(file))
+
+
+async def card_at(http: httpx.AsyncClient, url: str) -> a2a.AgentCard:
+    """Read the card at *url*: a card URL as it is, else the well-known path below it, else below its origin.
+
+    Raises `AgentCardResolutionError` when there is none.
+    """
+    if url.endswith(".json"):
+        base, _, path = url.rpartition("/")
+        return await A2ACardResolver(http, base, path).get_agent_card()
+    try:
+        return await A2ACardResolver(http, url).get_agent_card()
+    except AgentCardResolutionError as error:
+        origin = urlunsplit((*urlsplit(url)[:2], "", "", ""))
+        if error.status_code is None or origin == url.rstrip("/"):
+            raise
+        return await A2ACardResolver(http, origin).get_agent_card()
+
+
+def spoken() -> str:
+    """Return the bindings and versions this program speaks, in words."""
+    return f"{' and '.join(BINDINGS)} of A2A {' and '.join(VERSIONS)}"
 
 
 def known_agent(card: a2a.AgentCard, entry: AgentEntry, source: str) -> KnownAgent:
@@ -171,6 +185,7 @@ def known_agent(card: a2a.AgentCard, entry: AgentEntry, source: str) -> KnownAge
     if not name or interface is None:
         what = "a name" if not name else f"an interface this coordinator speaks ({', '.join(BINDINGS)})"
         raise ConfigurationError(f"{source}: the agent card lacks {what}")
+    modes = {*card.default_input_modes, *(mode for skill in card.skills for mode in skill.input_modes)}
     ref = AgentRef(
         name=name,
         url=interface.url,
@@ -181,6 +196,7 @@ def known_agent(card: a2a.AgentCard, entry: AgentEntry, source: str) -> KnownAge
         understands_us=any(extension.uri == URI for extension in card.capabilities.extensions),
         skills=tuple(sorted(skill.id for skill in card.skills)),
         pushing=entry.wait == "push" or (entry.wait == "auto" and card.capabilities.push_notifications),
+        input_modes=tuple(sorted(modes)),
     )
     return KnownAgent(name, entry, card, ref, lacking=_lacking(card))
 
@@ -208,5 +224,6 @@ def _read_card(file: Path) -> a2a.AgentCard:
         raise ConfigurationError(f"{file}: this is not an agent card: {error}") from error
 
 
-def _is_url(text: str) -> bool:
+def is_url(text: str) -> bool:
+    """Whether an entry's card is behind a URL, not in a file."""
     return text.startswith(("http://", "https://"))

@@ -147,6 +147,15 @@ class Connection:
         """Return the plans the coordinator offers."""
         return await self._list("plans")
 
+    async def input_modes(self, plan: str) -> frozenset[str]:
+        """Return the media types a plan takes; nothing where a server does not tell."""
+        with translated(self.target.server):
+            answer = await self._http.get(f"{self.target.server}/plans", timeout=ANSWER_S)
+            if answer.status_code in {404, 405}:
+                return frozenset()
+            answer.raise_for_status()
+            return frozenset(m for p in answer.json()["plans"] if p["name"] == plan for m in p.get("inputModes", ()))
+
     async def resolve(self, plan: str, limits: dict[str, Any]) -> dict[str, Any]:
         """Return which branches a plan would have now; nothing is sent to anybody."""
         return await self._helper("POST", f"plans/{quote(plan, safe='')}:resolve", json={"limits": limits})

@@ -65,8 +65,9 @@ def review(
     """Have Python code reviewed by every reviewer at once.
 
     Sends the files *.py and *.pyi below each PATH (no hidden folders, caches, environments, build
-    output or symlinks), shows the branches while they work, and prints the merged report: ranked,
-    with votes, and with the source of every finding. Ctrl-C cancels the task; with --detach it goes on.
+    output or symlinks), and what else the plan takes of a repository, shows the branches while they
+    work, and prints the merged report: ranked, with votes, and with the source of every finding.
+    Ctrl-C cancels the task; with --detach it goes on.
 
     What the reviewers need to know is asked in the terminal. Ctrl-C there leaves the task waiting: see
     `coordinator answer`. Without a terminal the questions are printed, and it ends with 5.
@@ -176,17 +177,6 @@ def send(
     parts = message_parts(words, file or [], data)
     order = requesting.Order(parts, Parameters(plan), shape, detach)
     run(requesting.carry(target(context, server, token), order))
-
-
-def agents(
-    context: typer.Context, as_json: JsonOption = False, server: ServerOption = None, token: TokenOption = None
-) -> None:
-    """Show the specialists the coordinator knows, and whether they answer."""
-    from coordinator.cli import asking
-    from coordinator.cli.carry import Form
-    from coordinator.cli.running import run
-
-    run(asking.agents(target(context, server, token), Form(as_json)))
 
 
 def plans(

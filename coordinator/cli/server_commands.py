@@ -14,11 +14,16 @@ from typing import Annotated
 
 import typer
 
+from coordinator.cli.exits import Stop
 from coordinator.cli.options import AllOption, ConfigOption, DbOption, JsonOption, NoInputOption, TopOption
 
 WithOption = Annotated[
     str | None,
-    typer.Option("--with", metavar="NAMES", help="Specialists to start beside the five: style, licences."),
+    typer.Option(
+        "--with",
+        metavar="NAMES",
+        help="Specialists to start beside the five: style, licences, history, documentation, coverage, dependencies.",
+    ),
 ]
 
 
@@ -122,11 +127,16 @@ def network(
     mail: Annotated[
         bool, typer.Option("--mail", help="The mail agents and their plan instead of the reviewers; see: triage.")
     ] = False,
+    research: Annotated[
+        bool, typer.Option("--research", help="The agents that search repositories, and their plan; see: research.")
+    ] = False,
 ) -> None:
     """Keep the specialists and a coordinator running until Ctrl-C, on the ports of the agent cards."""
     from coordinator.cli import members, performing
 
-    cast = members.MAIL if mail else members.REVIEWERS
+    if mail and research:
+        raise Stop("--mail and --research are two networks: start each on a --port of its own")
+    cast = members.MAIL if mail else members.RESEARCH if research else members.REVIEWERS
     raise typer.Exit(performing.keep_running(port, db, cards, cast, _names(extra)))
 
 

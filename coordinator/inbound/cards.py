@@ -48,7 +48,7 @@ def _card(
         version=__version__,
         supported_interfaces=interfaces,
         capabilities=a2a.AgentCapabilities(
-            streaming=True, push_notifications=False, extended_agent_card=False, extensions=[_extension(plans)]
+            streaming=True, push_notifications=True, extended_agent_card=False, extensions=[_extension(plans)]
         ),
         default_input_modes=sorted({mode for plan in plans for mode in plan.input_modes}),
         default_output_modes=OUTPUT_MODES,

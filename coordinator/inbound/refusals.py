@@ -9,7 +9,7 @@ from a2a.server.context import ServerCallContext
 from a2a.server.request_handlers.request_handler import RequestHandler
 from a2a.types import a2a_pb2 as a2a
 from a2a.utils.constants import MAX_LIST_TASKS_PAGE_SIZE
-from a2a.utils.errors import InvalidParamsError, PushNotificationNotSupportedError, UnsupportedOperationError
+from a2a.utils.errors import InvalidParamsError, UnsupportedOperationError
 from typing_extensions import override
 
 HistoryLength = a2a.SendMessageConfiguration | a2a.GetTaskRequest | a2a.ListTasksRequest
@@ -35,34 +35,6 @@ def check_page_size(params: a2a.ListTasksRequest) -> None:
 
 class NotOffered(RequestHandler):
     """The operations behind capabilities our card denies (spec 3.3.4)."""
-
-    @override
-    async def on_create_task_push_notification_config(
-        self, params: a2a.TaskPushNotificationConfig, context: ServerCallContext
-    ) -> a2a.TaskPushNotificationConfig:
-        """Refuse."""
-        raise PushNotificationNotSupportedError
-
-    @override
-    async def on_get_task_push_notification_config(
-        self, params: a2a.GetTaskPushNotificationConfigRequest, context: ServerCallContext
-    ) -> a2a.TaskPushNotificationConfig:
-        """Refuse."""
-        raise PushNotificationNotSupportedError
-
-    @override
-    async def on_list_task_push_notification_configs(
-        self, params: a2a.ListTaskPushNotificationConfigsRequest, context: ServerCallContext
-    ) -> a2a.ListTaskPushNotificationConfigsResponse:
-        """Refuse."""
-        raise PushNotificationNotSupportedError
-
-    @override
-    async def on_delete_task_push_notification_config(
-        self, params: a2a.DeleteTaskPushNotificationConfigRequest, context: ServerCallContext
-    ) -> None:
-        """Refuse."""
-        raise PushNotificationNotSupportedError
 
     @override
     async def on_get_extended_agent_card(

@@ -19,7 +19,7 @@ from coordinator.core.model import AgentRef, FailureKind, RemoteTask
 from coordinator.outbound.bounds import MOST_ANSWER, AnswerTooLarge, Bounds, bounded
 from coordinator.outbound.failures import CallFailed, translated
 from coordinator.outbound.outgoing import Outgoing
-from coordinator.outbound.permits import IDEMPOTENCY_KEY, PERMIT, Permit, at_once, permitting
+from coordinator.outbound.permits import IDEMPOTENCY_KEY, PERMIT, Permit, PermittedRequest, at_once
 from coordinator.outbound.places import Places
 from coordinator.outbound.pushes import Expected, Pushes
 from coordinator.outbound.run_times import RunTimes
@@ -44,6 +44,9 @@ class Patience:
     doubt_s: float = 1.0  #: between the two look-ups of a send in doubt
     cancel_s: float = 10.0  #: for a specialist to confirm a cancel
     progress_s: float = 1.0  #: at most one Progressed fact a branch in this time
+    push_s: float = 10.0  #: for a client's webhook to take a notification
+    push_retry_min_s: float = 1.0  #: after its first failure; doubled with each
+    push_retry_max_s: float = 60.0
 
 
 class _Transport(AiohttpTransport):
@@ -89,7 +92,7 @@ def shared_http_client(timeout_s: float, max_answer: int = MOST_ANSWER) -> httpx
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             read_bufsize=256 * 1024,
-            trace_configs=[permitting()],
+            request_class=PermittedRequest,
         )
 
     return httpx.AsyncClient(

@@ -147,20 +147,20 @@ def _of_status(response: httpx.Response) -> Trouble:
     kind = STATUSES.get(status)
     if kind is None:
         return Trouble(Failure(FailureKind.IN_DOUBT, words), is_ambiguous=True)
-    return Trouble(Failure(kind, words, retry_after_s=_retry_after(response)))
+    return Trouble(Failure(kind, words, retry_after_s=retry_after(response.headers)))
 
 
-def _retry_after(response: httpx.Response) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the delay of a Retry-After header in seconds; a date counts from the response's own Date (RFC 9110).
 
     Anything that is neither is no delay, and a longer one counts as `LONGEST_RETRY_AFTER_S`.
     """
-    value = response.headers.get("retry-after", "").strip()
+    value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return min(float(value), LONGEST_RETRY_AFTER_S)
     try:
         asked = parsedate_to_datetime(value)
-        sent = parsedate_to_datetime(response.headers.get("date", ""))
+        sent = parsedate_to_datetime(headers.get("date", ""))
         delay_s = (asked - sent).total_seconds()
     except (ValueError, TypeError, OverflowError):  # a date without a zone cannot be counted from one that has one
         return None

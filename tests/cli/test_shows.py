@@ -152,7 +152,14 @@ def test_every_member_is_told_its_port_and_the_cards(tmp_path):
 
 def test_the_network_of_mail_agents_knows_the_plan_they_are_for(tmp_path):
     cards = read_cards(module.MAIL.cards)
-    assert [card.name for card in cards] == ["attachments", "triage"]
+    assert [card.name for card in cards] == [
+        "attachments",
+        "read-other",
+        "read-pdf",
+        "read-table",
+        "read-text",
+        "triage",
+    ]
     made = members(cards, module.MAIL.cards, 8000, None, module.MAIL)
     *_, plans, option, default = map(str, made[-1].command)
     assert option == "--default-plan"
