@@ -17,7 +17,7 @@ from coordinator.config import Settings, load_settings
 from coordinator.core.durations import seconds
 from coordinator.errors import CoordinatorError, JournalLocked
 from coordinator.journal import SqlJournal, system_time
-from coordinator.journal.places import is_postgres, shown
+from coordinator.journal.places import is_postgres, postgres, shown
 from coordinator.journal.sql_prune import prunable
 from coordinator.journal.sql_schema import SCHEMA_VERSION
 from coordinator.journal.stored import Stored, reading, stored
@@ -106,10 +106,12 @@ def replicas(where: Path | str, *, as_json: bool) -> ExitCode:
     """Show who shares the database *where*. Raises `Stop` for one that is not shared."""
     if not is_postgres(where):
         raise Stop(f"{shown(where)} is not shared: replicas need PostgreSQL; name it with --db postgresql://…")
-    with told(), reading(where) as connection:
-        from coordinator.cli import replicas as shows  # noqa: PLC0415 - needs the extra, which is there now
+    with told():
+        postgres()  # says what to install where the extra is missing
+    from coordinator.cli.replicas import show  # noqa: PLC0415 - needs the extra, and longer than a transaction may rest
 
-        return shows.show(connection, as_json=as_json)
+    with told(), reading(where) as connection:
+        return show(connection, as_json=as_json)
 
 
 def prune_nothing(where: Path | str, age_s: float, *, as_json: bool) -> ExitCode:

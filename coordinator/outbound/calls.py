@@ -23,6 +23,7 @@ from coordinator.outbound.permits import IDEMPOTENCY_KEY, PERMIT, Permit, Permit
 from coordinator.outbound.places import Places
 from coordinator.outbound.pushes import Expected, Pushes
 from coordinator.outbound.run_times import RunTimes
+from coordinator.outbound.slots import LocalSlots, Slots
 from coordinator.outbound.ways import Ways
 from coordinator.wire import timestamp
 
@@ -115,6 +116,7 @@ class AgentCalls:
     rng: random.Random = field(default_factory=random.SystemRandom)
     bounds: Bounds = field(default_factory=Bounds)
     pushes: Pushes = field(default_factory=Pushes)
+    slots: Slots = field(default_factory=LocalSlots)
     permit: Permit = at_once  #: awaited before each message goes out
     ways: Ways = field(init=False)
     _clients: dict[tuple[AgentRef, bool], Client] = field(default_factory=dict)

@@ -23,6 +23,7 @@ SPECIALISTS = (
     Specialist("quick", Behaviour(artifacts=(answers.text("quickly"),))),
     Specialist("asker", (Behaviour(end="input_required", end_text="which one?"), Behaviour())),
     Specialist("stuck", Behaviour(never_ends=True, steps=("starting",))),
+    Specialist("narrow", Behaviour(work_s=0.3)),
     Specialist("busy", (Behaviour(http_error=503, retry_after=4), Behaviour(artifacts=(answers.text("at last"),)))),
 )
 PLANS = {
@@ -30,6 +31,7 @@ PLANS = {
     "asked-soon": {"stages": {"all": stage("asker", "stuck")}, "ask": "soon"},
     "stuck": {"all": stage("stuck")},
     "quick": {"all": stage("quick")},
+    "one-by-one": {"all": stage("narrow", limits={"concurrency": 1, "scope": "global"})},
     "later": {"all": stage("busy", on_failure={"retry": {"attempts": 3, "backoff": "0.1s..1s"}})},
 }
 
@@ -136,6 +138,10 @@ async def test_what_one_replica_drives_stays_with_it_whoever_is_asked(rig):
     assert epochs == {task_id: 1, later: 1}
     await b.client.cancel(task_id)
     assert await rig.over(task_id) == "TASK_STATE_CANCELED"
+    narrow = [(await each.client.send("one-by-one"))["id"] for each in (a, b, a, b)]
+    assert {await rig.over(each) for each in narrow} == {"TASK_STATE_COMPLETED"}
+    counts = await rig.fleet.counts("narrow")
+    assert (counts["tasks"], counts["most_open"]) == (4, 1)
 
 
 async def told(rig, *arguments):

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing_extensions import override
 
 from coordinator.drivers.dbos.guard import TICK_S, Guard, executor_name
+from coordinator.drivers.dbos.slots import SharedSlots
 from coordinator.drivers.dbos.workflows import Flight, Workflows
 from coordinator.drivers.turns import Turns
 from coordinator.errors import JournalUnavailable
@@ -51,6 +52,7 @@ class DbosDriver(Turns):
     sweep_s: float = TICK_S
     guard: Guard = field(init=False)
     _workflows: Workflows = field(init=False)
+    _slots: SharedSlots = field(init=False)
     _group: asyncio.TaskGroup | None = None
     _guarding: asyncio.Task[None] | None = None
     _hosted: dict[str, _Hosting] = field(default_factory=dict)
@@ -58,10 +60,12 @@ class DbosDriver(Turns):
     _forsaken: frozenset[str] = frozenset()  #: workflows of others that cannot write, as of the last sweep
 
     def __post_init__(self) -> None:
-        """Let nothing be sent while others may have taken this process for dead."""
+        """Let nothing be sent while others may have taken this process for dead, and share slots with them."""
         self.guard = Guard(self.url, self.engine.name, self._return)
         self._workflows = Workflows(self.url, self.engine.name, self._host)
+        self._slots = SharedSlots(self.guard)
         self.engine.calls.permit = self.guard.fresh
+        self.engine.calls.slots = self._slots
 
     @override
     def why_not_ready(self) -> str:
@@ -83,6 +87,7 @@ class DbosDriver(Turns):
             await self.guard.fresh()
             group.create_task(self._sweep(), name="sweep")
             group.create_task(self._forget(), name="forget")
+            group.create_task(self._slots.give_back(), name="slots")
             with self.heed(self._overheard), self._hosting_in(group):
                 await self._take_turns(group)
 
@@ -217,6 +222,7 @@ class DbosDriver(Turns):
 
     async def _return(self) -> None:
         """Drop the turns that others took up while this process seemed dead. Raises `JournalUnavailable`."""
+        await self._slots.hold_again()
         flights = await self._workflows.in_flight([self.engine.name])
         ours = {flight.task_id for flight in flights}
         for task_id, hosting in tuple(self._hosted.items()):

@@ -146,7 +146,21 @@ class Guard:
             yield is_dead
         finally:
             if is_dead:
-                await self._ask("SELECT pg_advisory_unlock(%s, %s)", lock_of(executor))
+                await self.unlock(lock_of(executor))
+
+    async def lock_one(self, kind: int, keys: Sequence[int]) -> int | None:
+        """Take the first free one of these locks on the guard session and return its key.
+
+        None when all are taken. Raises `JournalUnavailable`.
+        """
+        rows = await self._ask(
+            "SELECT key FROM unnest(%s::int[]) AS key WHERE pg_try_advisory_lock(%s, key) LIMIT 1", (list(keys), kind)
+        )
+        return rows[0][0] if rows else None
+
+    async def unlock(self, lock: tuple[int, int]) -> None:
+        """Let go of a lock of the guard session. Raises `JournalUnavailable`."""
+        await self._ask("SELECT pg_advisory_unlock(%s, %s)", lock)
 
     async def _hold_once(self) -> None:
         async with await _connected(self.url, presented(self.executor)) as session:
