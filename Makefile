@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CODE ?=
 .DEFAULT_GOAL := help
+export GRPC_VERBOSITY ?= NONE
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -11,7 +12,7 @@ help: ## Show the targets
 	@$(PYTHON) -c 'import sys; sys.exit("this project needs Python 3.11 or newer; set PYTHON=… to one" if sys.version_info < (3, 11) else 0)'
 	@echo "Setting up .venv (once; about a minute) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -c constraints.txt -e '.[reviewers,mail,minds,postgres,test,check]'
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -c constraints.txt -e '.[reviewers,mail,minds,postgres,grpc,test,check]'
 	@touch $@
 	@echo "… done."
 

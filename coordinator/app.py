@@ -10,7 +10,7 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from coordinator.drivers.local import LocalDriver
 from coordinator.drivers.turns import Turns
 from coordinator.engine import Engine
 from coordinator.errors import ConfigurationError, RequestRefused
+from coordinator.extras import check_extras
 from coordinator.inbound import (
     BodyLimit,
     CallContexts,
@@ -53,6 +54,7 @@ from coordinator.journal.places import is_postgres
 from coordinator.journal.upkeep import upkeep
 from coordinator.notifying import Courier, PushTargets, Sender
 from coordinator.outbound import AgentCalls, Bounds, Caps, Patience, Places, Pushes, shared_http_client
+from coordinator.outbound.channels import channels_to_agents
 from coordinator.planning import PlanFile, agents_of, load_plans
 from coordinator.projection import Projection, Renderer
 from coordinator.telemetry import configure_logging
@@ -68,6 +70,11 @@ class Wrapping:
 
 
 PLAIN = Wrapping()
+
+Beside = Callable[[TaskService], AbstractAsyncContextManager[None]]
+"""Serves tasks on a binding that is no ASGI application."""
+
+NOTHING_BESIDE: Beside = lambda _: nullcontext()  # noqa: E731
 
 
 @dataclass(slots=True)
@@ -92,8 +99,11 @@ async def assembled(
     *,
     stopping: Stopping | None = None,
     wrapping: Wrapping = PLAIN,
+    beside: Beside = NOTHING_BESIDE,
 ) -> AsyncIterator[Starlette]:
     """Open everything, drive what is due, and yield the ASGI application; *stopping* makes it quiet before the end.
+
+    *beside* serves the same tasks on another binding as long as it lives.
 
     Raises `ConfigurationError` or `JournalLocked` before anything is started.
     """
@@ -111,6 +121,7 @@ async def assembled(
             places=Places(_caps(settings), directory.concurrency),
             bounds=Bounds(settings.max_answer, settings.max_artifact, settings.max_results),
             pushes=Pushes(settings.webhook_url),
+            channels=await stack.enter_async_context(channels_to_agents(directory.grpc_tls, settings.max_answer)),
         )
         plain = await _journal(settings)
         journal = wrapping.journal(plain)
@@ -126,7 +137,8 @@ async def assembled(
                 group.create_task(each(parts)) for each in (_driving, _pushing, _refreshing, _upkeep, _quieting)
             ]
             try:
-                yield application(parts, tokens)
+                async with beside(parts.service):
+                    yield application(parts, tokens)
                 if not parts.stopping.asked.is_set():
                     await _quiet(parts)
             finally:
@@ -178,6 +190,7 @@ def check(settings: Settings) -> list[str]:
 
 async def _check(settings: Settings) -> list[str]:
     try:
+        check_extras(settings)
         plans = checked_plans(settings)
         for entry in settings.tokens:
             entry.token()

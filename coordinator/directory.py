@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -27,10 +27,14 @@ from coordinator.config import AgentEntry, secret
 from coordinator.core.extension import URI
 from coordinator.core.model import AgentRef
 from coordinator.errors import ConfigurationError
+from coordinator.extras import GRPC_EXTRA, speaks_grpc
 from coordinator.planning import AgentCandidate
 
 BINDINGS = ("JSONRPC", "HTTP+JSON")
-"""Bindings this program speaks, best first among interfaces of the same version."""
+"""Bindings this program always speaks; among interfaces of the same version the card's order decides."""
+
+GRPC = "GRPC"
+"""The binding it speaks with an extra installed."""
 
 VERSIONS = ("1.0", "0.3")
 
@@ -101,6 +105,11 @@ class Directory:
         agent = self._agents.get(name)
         return agent.entry.concurrency if agent else None
 
+    def grpc_tls(self, name: str) -> str:
+        """Return what the configuration says about TLS to an agent's gRPC interface: auto, on or off."""
+        agent = self._agents.get(name)
+        return agent.entry.grpc_tls if agent else "auto"
+
     async def refresh(self) -> None:
         """Read the cards behind URLs; failures are kept with the agent and logged once."""
         async with asyncio.TaskGroup() as group:
@@ -130,7 +139,9 @@ class Directory:
         self._agents[agent.name] = agent
 
     async def _ask(self, agent: KnownAgent) -> KnownAgent:
-        url = agent.entry.card if is_url(agent.entry.card) else (agent.ref.url if agent.ref else "")
+        url = agent.entry.card if is_url(agent.entry.card) else _web_url(agent)
+        if not url:
+            return agent  # gRPC serves no cards: the file is all there is
         try:
             card = await card_at(self._http, url)
         except AgentCardResolutionError as error:
@@ -175,15 +186,17 @@ async def card_at(http: httpx.AsyncClient, url: str) -> a2a.AgentCard:
 
 def spoken() -> str:
     """Return the bindings and versions this program speaks, in words."""
-    return f"{' and '.join(BINDINGS)} of A2A {' and '.join(VERSIONS)}"
+    return f"{' and '.join(spoken_bindings())} of A2A {' and '.join(VERSIONS)}"
 
 
 def known_agent(card: a2a.AgentCard, entry: AgentEntry, source: str) -> KnownAgent:
     """Return the agent behind *card*. Raises `ConfigurationError` when no interface of it can be spoken to."""
     name = entry.name or re.sub(r"[^a-z0-9]+", "-", card.name.lower()).strip("-")
     interface = best_interface(card)
+    if interface is None and not speaks_grpc() and best_interface(card, (GRPC,)) is not None:
+        raise ConfigurationError(f"{source}: this agent speaks only gRPC, which needs an extra: {GRPC_EXTRA}")
     if not name or interface is None:
-        what = "a name" if not name else f"an interface this coordinator speaks ({', '.join(BINDINGS)})"
+        what = "a name" if not name else f"an interface this coordinator speaks ({', '.join(spoken_bindings())})"
         raise ConfigurationError(f"{source}: the agent card lacks {what}")
     modes = {*card.default_input_modes, *(mode for skill in card.skills for mode in skill.input_modes)}
     ref = AgentRef(
@@ -201,14 +214,26 @@ def known_agent(card: a2a.AgentCard, entry: AgentEntry, source: str) -> KnownAge
     return KnownAgent(name, entry, card, ref, lacking=_lacking(card))
 
 
-def best_interface(card: a2a.AgentCard) -> a2a.AgentInterface | None:
+def spoken_bindings() -> tuple[str, ...]:
+    """Return the bindings that can be spoken with what is installed."""
+    return (*BINDINGS, GRPC) if speaks_grpc() else BINDINGS
+
+
+def best_interface(card: a2a.AgentCard, bindings: Collection[str] = ()) -> a2a.AgentInterface | None:
     """Return the interface to use: the newest version this program speaks, then the order of the card (spec 8.3.2)."""
+    spoken = bindings or spoken_bindings()
     for version in VERSIONS:
         for interface in card.supported_interfaces:
-            spoken = (interface.protocol_version or "1.0").startswith(version)
-            if spoken and interface.protocol_binding in BINDINGS and interface.url:
+            is_right = (interface.protocol_version or "1.0").startswith(version)
+            if is_right and interface.protocol_binding in spoken and interface.url:
                 return interface
     return None
+
+
+def _web_url(agent: KnownAgent) -> str:
+    """Return where a card can be asked for, an empty string when the agent has no web address."""
+    interface = best_interface(agent.card, BINDINGS) if agent.card else None
+    return interface.url if interface else ""
 
 
 def _lacking(card: a2a.AgentCard) -> str:

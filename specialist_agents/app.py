@@ -17,11 +17,13 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from specialist_agents.accepting import JudgingExecutor
 from specialist_agents.asking import ApprovalExecutor, DecisionExecutor
 from specialist_agents.cards import CARDS
 from specialist_agents.documents import Documents, Files
 from specialist_agents.executor import ReviewExecutor
 from specialist_agents.intake import PROJECT, PYTHON_AMONG_OTHERS
+from specialist_agents.mailing.executor import executor_from
 from specialist_agents.pages import PATH, approval_routes
 from specialist_agents.premises import premises
 from specialist_agents.questions import QuestionExecutor
@@ -97,7 +99,7 @@ def create_app(
 
 def _executor(
     card: AgentCard, workshop: Workshop, documents: Documents, room: WaitingRoom, way: Way, trade: Trade
-) -> ReviewExecutor:
+) -> JudgingExecutor:
     """Return what does the reviews, by what they need besides the files."""
     concurrent = workshop.limits.concurrent
     match way:
@@ -110,6 +112,8 @@ def _executor(
         case Way.APPROVAL:
             pages = card.supported_interfaces[0].url.rstrip("/") + PATH
             return ApprovalExecutor(card.name, workshop, documents, concurrent, room=room, taken=PROJECT, pages=pages)
+        case Way.SENDING:
+            return executor_from()
 
 
 def _routes(handler: ReviewRequests, card: AgentCard, reviewer: Reviewer) -> list[BaseRoute]:

@@ -58,6 +58,12 @@ PROJECT = Taken(
 REPOSITORY = Taken((ANYTHING,), (), names=".*")
 #: Mails under any name, or none.
 MAILS = Taken(("message/rfc822",), (), names=".*", named=False)
+#: Texts under any name, or none.
+TEXTS = Taken(("text/plain", "text/markdown"), (), names=".*", named=False)
+#: A template and tables.
+LETTERS = Taken((*TEXTS.media_types, "text/csv"), (), names=".*")
+#: Invoices as text or PDF, under any name, or none.
+INVOICES = Taken((*TEXTS.media_types, "application/pdf"), (), names=".*", named=False)
 
 
 def files_of(message: Message, taken: Taken = PYTHON) -> list[SourceFile]:

@@ -17,6 +17,7 @@ class Way(Enum):
     DECISION = "decision"  #: an answer of its client, where the files leave something open
     QUESTION = "question"  #: its client's question in words
     APPROVAL = "approval"  #: somebody's approval at a page of the agent
+    SENDING = "sending"  #: no files: letters, which go out
 
 
 @dataclass(frozen=True, slots=True)

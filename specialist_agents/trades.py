@@ -7,7 +7,7 @@ known only to the program, which runs in a child process.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from specialist_agents.intake import MAILS, PYTHON, REPOSITORY, Taken
+from specialist_agents.intake import INVOICES, LETTERS, MAILS, PYTHON, REPOSITORY, TEXTS, Taken
 from specialist_agents.reviewers import REVIEWERS, Reviewer, Way
 
 
@@ -94,9 +94,36 @@ MAIL: dict[str, Worker] = {
 }
 
 
+def _office(taken: Taken, work: str, artifact: str, entry: str) -> Trade:
+    """Return a trade of the office: its documents are named after its artifact."""
+    schema = Path("schemas") / f"{artifact}-v1.json"
+    return Trade(taken, work, "specialist_agents.office", artifact, schema, "items", entry)
+
+
+CHECKS = _office(TEXTS, "check", "checks", "remark")
+OFFICE: dict[str, Worker] = {
+    "summary": Worker(
+        _office(TEXTS, "summarise", "summary", "summary"), Reviewer(module="specialist_agents.office.summary")
+    ),
+    "grammar": Worker(CHECKS, Reviewer(module="specialist_agents.office.grammar")),
+    "facts": Worker(CHECKS, Reviewer(module="specialist_agents.office.facts")),
+    "tone": Worker(CHECKS, Reviewer(module="specialist_agents.office.tone")),
+    "letters": Worker(
+        _office(LETTERS, "write", "letters", "letter"), Reviewer(module="specialist_agents.office.letters")
+    ),
+    "invoices": Worker(
+        _office(INVOICES, "read", "invoices", "invoice"),
+        Reviewer(module="specialist_agents.office.invoices", distribution="pypdf"),
+    ),
+    "mailer": Worker(
+        _office(TEXTS, "send", "delivery", "mail"), Reviewer(module="specialist_agents.mailing", way=Way.SENDING)
+    ),
+}
+
+
 def worker_of(name: str) -> Worker:
     """Return who does the work of this agent; raises KeyError when nobody does."""
-    others = MAIL | RESEARCH
+    others = MAIL | RESEARCH | OFFICE
     if name in others:
         return others[name]
     reviewer = REVIEWERS[name]
@@ -105,4 +132,4 @@ def worker_of(name: str) -> Worker:
 
 def worker_names() -> list[str]:
     """Return the agents whose work somebody can do."""
-    return [*REVIEWERS, *MAIL, *RESEARCH]
+    return [*REVIEWERS, *MAIL, *RESEARCH, *OFFICE]

@@ -146,6 +146,10 @@ def send(
     ] = None,
     data: Annotated[str | None, typer.Option("--data", metavar="JSON", help="A JSON value to send.")] = None,
     plan: PlanOption = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", metavar="NAME=VALUE", help="A parameter of the plan; repeatable."),
+    ] = None,
     detach: DetachOption = False,
     top: TopOption = 20,
     show_all: AllOption = False,
@@ -161,7 +165,7 @@ def send(
     Asks in the terminal and ends like `review`.
     """
     from coordinator.cli import requesting
-    from coordinator.cli.message import Parameters, message_parts
+    from coordinator.cli.message import Parameters, message_parts, parameter_values
     from coordinator.cli.running import run
 
     leaves = "--detach" if detach else None
@@ -175,7 +179,8 @@ def send(
     )
     words = sys.stdin.read() if text == "-" else text
     parts = message_parts(words, file or [], data)
-    order = requesting.Order(parts, Parameters(plan), shape, detach)
+    parameters = Parameters(plan, values=parameter_values(parameter or []))
+    order = requesting.Order(parts, parameters, shape, detach)
     run(requesting.carry(target(context, server, token), order))
 
 

@@ -17,14 +17,18 @@ from pydantic import ValidationError
 from coordinator.cli.exits import Stop
 from coordinator.config import AgentEntry
 from coordinator.core.model import AgentRef, FailureKind, RemoteTask
-from coordinator.directory import KnownAgent, best_interface, card_at, known_agent, spoken
+from coordinator.directory import GRPC, KnownAgent, best_interface, card_at, known_agent, spoken
 from coordinator.errors import ConfigurationError
+from coordinator.extras import GRPC_EXTRA, speaks_grpc
 from coordinator.outbound import AgentCalls, Patience
+from coordinator.outbound.bounds import MOST_ANSWER
+from coordinator.outbound.channels import channels_to_agents
 from coordinator.outbound.failures import PEER_ERRORS, CallFailed
+from coordinator.outbound.rpc_errors import rpc_error_in
 
 PATIENCE = Patience(request_s=5.0)
 _AWAY = frozenset({FailureKind.UNREACHABLE, FailureKind.IN_DOUBT})
-_WANTS_CREDENTIALS = frozenset({401, 403})
+_WANTS_CREDENTIALS = frozenset({"HTTP 401", "HTTP 403", "gRPC UNAUTHENTICATED", "gRPC PERMISSION_DENIED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,8 @@ async def _card(http: httpx.AsyncClient, url: str) -> a2a.AgentCard:
 def _known(card: a2a.AgentCard, entry: AgentEntry) -> tuple[KnownAgent, AgentRef]:
     if card.name and best_interface(card) is None:
         offered = ", ".join(f"{one.protocol_binding} {one.protocol_version}" for one in card.supported_interfaces)
-        raise Stop(f"{card.name} offers {offered or 'no interface'}; this coordinator speaks {spoken()}")
+        remedy = f"; for gRPC: {GRPC_EXTRA}" if not speaks_grpc() and best_interface(card, (GRPC,)) else ""
+        raise Stop(f"{card.name} offers {offered or 'no interface'}; this coordinator speaks {spoken()}{remedy}")
     try:
         agent = known_agent(card, entry, entry.card)
     except ConfigurationError as error:
@@ -125,28 +130,35 @@ def _is_bearer(scheme: a2a.SecurityScheme) -> bool:
 
 async def _ask(http: httpx.AsyncClient, ref: AgentRef, token: str) -> None:
     """Ask for a task nobody has: an agent that answers "unknown task" is there, speaks A2A and lets us in."""
-    calls = AgentCalls(http, patience=PATIENCE, tokens={ref.name: token} if token else {})
     place = f"{ref.url} ({ref.binding} {ref.version})"
-    try:
-        await calls.task(ref, RemoteTask(str(uuid4()), ""))
-    except CallFailed as error:
-        failure, status = error.trouble.failure, _status(error)
-        if status in _WANTS_CREDENTIALS:
-            what = (
-                "does not accept the token" if token else "wants a token: say which variable holds it with --token-env"
-            )
-            raise Stop(f"{place} {what} (HTTP {status})") from error
-        if failure.kind in _AWAY or (status is not None and failure.kind is FailureKind.REFUSED):
-            raise Stop(f"its card names the interface {place}, which cannot be used: {failure.message}") from error
-        if failure.kind is FailureKind.MALFORMED:
-            raise Stop(f"{place} does not speak A2A: {failure.message}") from error
+    async with channels_to_agents(lambda _: "auto", MOST_ANSWER) as channels:
+        calls = AgentCalls(http, patience=PATIENCE, tokens={ref.name: token} if token else {}, channels=channels)
+        try:
+            await calls.task(ref, RemoteTask(str(uuid4()), ""))
+        except CallFailed as error:
+            _judge(error, place, has_token=bool(token))
 
 
-def _status(error: BaseException) -> int | None:
-    """Return the HTTP status behind *error*, if one is."""
+def _judge(error: CallFailed, place: str, *, has_token: bool) -> None:
+    """Raise `Stop` when *error* says that the interface cannot be used."""
+    failure, status = error.trouble.failure, _status(error)
+    if status in _WANTS_CREDENTIALS:
+        wish = "wants a token: say which variable holds it with --token-env"
+        what = "does not accept the token" if has_token else wish
+        raise Stop(f"{place} {what} ({status})") from error
+    if failure.kind in _AWAY or (status is not None and failure.kind is FailureKind.REFUSED):
+        raise Stop(f"its card names the interface {place}, which cannot be used: {failure.message}") from error
+    if failure.kind is FailureKind.MALFORMED:
+        raise Stop(f"{place} does not speak A2A: {failure.message}") from error
+
+
+def _status(error: BaseException) -> str | None:
+    """Return the status of HTTP or gRPC behind *error*, if one is."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, httpx.HTTPStatusError):
-            return cause.response.status_code
+            return f"HTTP {cause.response.status_code}"
+        if (rpc := rpc_error_in(cause)) is not None:
+            return f"gRPC {rpc.code}"
         cause = cause.__cause__
     return None

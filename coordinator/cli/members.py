@@ -39,11 +39,17 @@ class Cast:
     cards: Path
     plans: Path
     default_plan: str
-    sample: tuple[str, str]  #: command and file
+    sample: tuple[str, ...]  #: the arguments of a command
 
 
 REVIEWERS = Cast(CARDS, PLANS, "code-review", ("review", str(SAMPLE)))
 MAIL = Cast(CARDS / "mail", PLANS / "mail", "mail-triage", ("triage", str(SAMPLE / "mails.mbox")))
+OFFICE = Cast(
+    CARDS / "office",
+    PLANS / "office",
+    "validation",
+    ("send", "''", "--file", str(SAMPLE / "office" / "draft.md"), "--file", str(SAMPLE / "office" / "source.md")),
+)
 
 RESEARCH = Cast(
     CARDS / "research",

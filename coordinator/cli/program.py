@@ -111,6 +111,7 @@ def _add_servers(app: typer.Typer) -> None:
             "coordinator network --with style,licences",
             "coordinator network --mail",
             "coordinator network --research",
+            "coordinator network --office",
         ),
     )(server_commands.network)
     app.command(

@@ -30,7 +30,13 @@ from coordinator.errors import BadPageToken, RequestRefused, RetryLater, TaskClo
 from coordinator.inbound.edge import ACTIVATED
 from coordinator.inbound.intake import Caller, Intake
 from coordinator.inbound.pushes import PushConfigs, PushOperations
-from coordinator.inbound.refusals import HistoryLength, check_history_length, check_page_size, invalid
+from coordinator.inbound.refusals import (
+    HistoryLength,
+    check_history_length,
+    check_page_size,
+    invalid,
+    status_after,
+)
 from coordinator.inbound.retrying import SCOPE, noting_refusals
 from coordinator.inbound.stopping import Stopping
 from coordinator.inbound.versions import is_old_version
@@ -130,11 +136,10 @@ class TaskService(PushOperations):
         check_history_length(params)
         check_page_size(params)
         state = state_in(params.status)
-        after = params.status_timestamp_after
         query = TaskFilter(
             context_id=params.context_id or None,
             state=str(state) if state else None,
-            status_after=after.ToMicroseconds() / 1e6 if params.HasField("status_timestamp_after") else None,
+            status_after=status_after(params),
             page_size=params.page_size or 50,
             page_token=params.page_token,
         )

@@ -33,6 +33,19 @@ def check_page_size(params: a2a.ListTasksRequest) -> None:
         raise invalid("page_size", f"a page has 1 to {MAX_LIST_TASKS_PAGE_SIZE} tasks")
 
 
+def status_after(params: a2a.ListTasksRequest) -> float | None:
+    """Return the earliest status timestamp a client asks for, in seconds. Raises `InvalidParamsError`.
+
+    gRPC takes any number for one; over JSON it has been parsed as a date before.
+    """
+    if not params.HasField("status_timestamp_after"):
+        return None
+    try:
+        return params.status_timestamp_after.ToMicroseconds() / 1e6
+    except ValueError as error:
+        raise invalid("status_timestamp_after", "it is no time of this calendar") from error
+
+
 class NotOffered(RequestHandler):
     """The operations behind capabilities our card denies (spec 3.3.4)."""
 

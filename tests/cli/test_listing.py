@@ -8,18 +8,21 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from grpc import StatusCode
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from typer.testing import CliRunner
 
-from coordinator.cli import listing
+from coordinator import directory
+from coordinator.cli import listing, meeting
 from coordinator.cli.exits import Stop
 from coordinator.cli.program import program
 from coordinator.cli.serving import STARTER
 from coordinator.config import CARDS, load_settings
 from coordinator.testing import Specialist, fleet
 from coordinator.testing.server import listener, serving
+from tests.outbound.grpc_agents import Strike, behind_grpc
 
 ROOT = Path(__file__).parents[2]
 OURS = "port: 8421  # ours\nagents:\n  - https://other.invalid   # not there today\n# the end\n"
@@ -259,6 +262,39 @@ async def test_an_agent_behind_a_token_is_asked_with_it(file, monkeypatch, capsy
     assert load_settings(file).agents[1].token_env == "GUARD"
     assert "from GUARD" in capsys.readouterr().out
     assert "right" not in file.read_text()
+
+
+@asynccontextmanager
+async def agent_over_grpc(strikes=()):
+    """One agent whose card is a page and whose only interface is gRPC."""
+    async with agent() as ada, behind_grpc(ada) as (target, planned):
+        planned.plan("GetTask", *strikes)
+        interface = {"protocolBinding": "GRPC", "protocolVersion": "1.0", "url": target}
+        card = {**ada.card(), "supportedInterfaces": [interface]}
+        async with pages(Route("/.well-known/agent-card.json", lambda _: JSONResponse(card))) as url:
+            yield url, target
+
+
+async def test_an_agent_that_speaks_only_grpc_is_met_over_grpc(file, capsys):
+    async with agent_over_grpc() as (url, target):
+        assert await adding(url, file) == 0
+    assert f"GRPC 1.0 {target}, it answers" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [(StatusCode.UNAUTHENTICATED, "wants a token"), (StatusCode.UNIMPLEMENTED, "which cannot be used")],
+)
+async def test_a_grpc_interface_that_lets_nobody_in_is_told(file, code, why):
+    async with agent_over_grpc([Strike(code)]) as (url, _):
+        assert why in await refused(url, file)
+
+
+async def test_without_the_extra_an_agent_that_speaks_only_grpc_is_told_with_what_to_install(file, monkeypatch):
+    monkeypatch.setattr(directory, "speaks_grpc", lambda: False)
+    monkeypatch.setattr(meeting, "speaks_grpc", lambda: False)
+    async with agent_over_grpc() as (url, _):
+        assert "a2a-coordinator[grpc]" in await refused(url, file)
 
 
 async def test_a_token_that_is_not_set_here_is_told_and_nothing_is_asked(file, monkeypatch, capsys):

@@ -7,6 +7,7 @@ import json
 import pytest
 from google.protobuf.json_format import MessageToDict
 
+from coordinator.cli.members import chosen_cards, read_cards
 from tests.cli import stand_in
 from tests.cli.stand_in import COMPLETE, PARTIAL, URI, artifact, ended, run
 
@@ -110,3 +111,9 @@ def test_wrong_usage_is_told_before_anything_is_sent(call, coordinator, argument
     assert result.exit_code == 2
     assert complaint in result.stderr
     assert coordinator.requests == []
+
+
+def test_reviewers_of_repositories_join_the_network_only_when_named(tmp_path):
+    names = {card.name for card in read_cards(chosen_cards(tmp_path / "cards", ["history", "style"]))}
+    assert names >= {"history", "style", "lint"}
+    assert not names & {"coverage", "licences"}

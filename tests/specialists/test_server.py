@@ -26,7 +26,7 @@ from specialist_agents.reviewers import REVIEWERS, Reviewer
 from specialist_agents.server import Address, CannotServe, bound, serve
 from specialist_agents.store import BoundedTaskStore
 from specialist_agents.testing import running
-from specialist_agents.trades import MAIL, worker_names
+from specialist_agents.trades import MAIL, OFFICE, worker_names
 from specialist_agents.workshop import Limits
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +64,7 @@ def test_every_reviewer_can_be_chosen_by_skill_or_by_tag_and_by_one_skill_of_its
 def test_every_card_has_a_worker_and_the_cards_of_a_group_lie_in_a_folder_of_their_own():
     assert card_names() == sorted(worker_names())
     assert card_names(CARDS / "mail") == sorted(MAIL)
+    assert card_names(CARDS / "office") == sorted(OFFICE)
     assert {path.stem for path in CARDS.glob("*.json")} == set(PORTS)
 
 
@@ -136,7 +137,7 @@ def test_help_names_the_agents():
     ended = _command("--help")
     assert ended.returncode == 0
     told = " ".join(ended.stdout.split())
-    assert all(f" {name}," in told for name in ("attachments", "complexity", "coverage", "licences", "lint"))
+    assert all(f" {name}," in told for name in ("attachments", "complexity", "coverage", "grammar", "licences", "lint"))
 
 
 def test_a_missing_tool_is_named(monkeypatch):
