@@ -3,15 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 CODE ?=
 .DEFAULT_GOAL := help
+export GRPC_VERBOSITY ?= NONE
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("this project needs Python 3.11 or newer; set PYTHON=… to one" if sys.version_info < (3, 11) else 0)'
 	@echo "Setting up .venv (once; about a minute) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -c constraints.txt -e '.[reviewers,mail,minds,postgres,test,check]'
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -c constraints.txt -e '.[reviewers,mail,minds,postgres,grpc,test,check]'
 	@touch $@
 	@echo "… done."
 
@@ -25,6 +26,9 @@ check: .venv/ready ## Static checks: format, lint, types, direction of imports
 
 test: .venv/ready ## All tests, in parallel, with coverage
 	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term:skip-covered
+
+test-others: .venv/ready ## Agents of other frameworks behind the coordinator; installs them once, in folders of their own
+	$(BIN)/pytest -m others tests/others
 
 demo: .venv/ready ## Five reviewers and the coordinator as processes review CODE (default: a small flawed sample)
 	@$(BIN)/coordinator demo $(CODE)
@@ -41,6 +45,6 @@ chaos: .venv/ready ## Kill the coordinator 200 times and more, alone and as repl
 	$(BIN)/python -m tests.chaos --rounds 200 --postgres --replicas 3
 
 clean: ## Remove .venv and caches
-	rm -rf .venv .venv-a2a-0.3 .venv-a2a-0.3.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist
+	rm -rf .venv .venv-a2a-0.3 .venv-a2a-0.3.lock .venv-adk* .venv-fasta2a* .venv-strands* tests/others/agents/javascript/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist
 
-.PHONY: help setup check test demo serve bench chaos clean
+.PHONY: help setup check test test-others demo serve bench chaos clean

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes, create_rest_routes
+from aiohttp.abc import AbstractResolver
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
@@ -26,6 +28,7 @@ from coordinator.drivers.local import LocalDriver
 from coordinator.drivers.turns import Turns
 from coordinator.engine import Engine
 from coordinator.errors import ConfigurationError, RequestRefused
+from coordinator.extras import check_extras
 from coordinator.inbound import (
     BodyLimit,
     CallContexts,
@@ -44,11 +47,14 @@ from coordinator.inbound import (
 )
 from coordinator.inbound.cancels import cancels_route
 from coordinator.inbound.overview import overview_routes
+from coordinator.inbound.pushes import PushConfigs
 from coordinator.inbound.webhook import webhook_route
 from coordinator.journal import Journal, MemoryJournal, SqlJournal
 from coordinator.journal.places import is_postgres
 from coordinator.journal.upkeep import upkeep
+from coordinator.notifying import Courier, PushTargets, Sender
 from coordinator.outbound import AgentCalls, Bounds, Caps, Patience, Places, Pushes, shared_http_client
+from coordinator.outbound.channels import channels_to_agents
 from coordinator.planning import PlanFile, agents_of, load_plans
 from coordinator.projection import Projection, Renderer
 from coordinator.telemetry import configure_logging
@@ -56,13 +62,19 @@ from coordinator.telemetry import configure_logging
 
 @dataclass(frozen=True, slots=True)
 class Wrapping:
-    """What tests put around the two things through which a process leaves its traces."""
+    """What tests put around the things through which a process leaves its traces."""
 
     journal: Callable[[Journal], Journal] = lambda journal: journal
     http: Callable[[httpx.AsyncClient], httpx.AsyncClient] = lambda http: http
+    names: AbstractResolver | None = None  #: instead of the system's, for the webhooks of our clients
 
 
 PLAIN = Wrapping()
+
+Beside = Callable[[TaskService], AbstractAsyncContextManager[None]]
+"""Serves tasks on a binding that is no ASGI application."""
+
+NOTHING_BESIDE: Beside = lambda _: nullcontext()  # noqa: E731
 
 
 @dataclass(slots=True)
@@ -76,6 +88,7 @@ class Parts:
     driver: Turns
     intake: Intake
     service: TaskService
+    sender: Sender
     stopping: Stopping
 
 
@@ -86,8 +99,11 @@ async def assembled(
     *,
     stopping: Stopping | None = None,
     wrapping: Wrapping = PLAIN,
+    beside: Beside = NOTHING_BESIDE,
 ) -> AsyncIterator[Starlette]:
     """Open everything, drive what is due, and yield the ASGI application; *stopping* makes it quiet before the end.
+
+    *beside* serves the same tasks on another binding as long as it lives.
 
     Raises `ConfigurationError` or `JournalLocked` before anything is started.
     """
@@ -105,18 +121,24 @@ async def assembled(
             places=Places(_caps(settings), directory.concurrency),
             bounds=Bounds(settings.max_answer, settings.max_artifact, settings.max_results),
             pushes=Pushes(settings.webhook_url),
+            channels=await stack.enter_async_context(channels_to_agents(directory.grpc_tls, settings.max_answer)),
         )
         plain = await _journal(settings)
         journal = wrapping.journal(plain)
         stack.push_async_callback(journal.close)
         driver = _driver(settings, plain, journal, calls)
         await stack.enter_async_context(driver.opened())
-        parts = _parts(settings, plans, directory, journal, driver, stopping or Stopping())
+        targets = PushTargets(settings.push_allow, wrapping.names)
+        courier = await stack.enter_async_context(Courier.open(targets, calls.patience.push_s))
+        parts = _parts(settings, plans, directory, journal, driver, stopping or Stopping(), courier)
         await directory.refresh()
         async with asyncio.TaskGroup() as group:
-            background = [group.create_task(each(parts)) for each in (_driving, _refreshing, _upkeep, _quieting)]
+            background = [
+                group.create_task(each(parts)) for each in (_driving, _pushing, _refreshing, _upkeep, _quieting)
+            ]
             try:
-                yield application(parts, tokens)
+                async with beside(parts.service):
+                    yield application(parts, tokens)
                 if not parts.stopping.asked.is_set():
                     await _quiet(parts)
             finally:
@@ -168,6 +190,7 @@ def check(settings: Settings) -> list[str]:
 
 async def _check(settings: Settings) -> list[str]:
     try:
+        check_extras(settings)
         plans = checked_plans(settings)
         for entry in settings.tokens:
             entry.token()
@@ -226,20 +249,31 @@ def _parts(
     journal: Journal,
     driver: Turns,
     stopping: Stopping,
+    courier: Courier,
 ) -> Parts:
-    projection = Projection(journal)
+    projection, renderer = Projection(journal), Renderer(journal)
     contexts = Contexts(journal, projection)
     intake = Intake(settings, plans, directory, journal, driver.engine.calls.run_times, contexts)
     service = TaskService(
         intake=intake,
         journal=journal,
         projection=projection,
-        renderer=Renderer(journal),
+        renderer=renderer,
         driver=driver,
         stopping=stopping,
         plans=tuple(plans),
+        configs=PushConfigs(journal, courier.targets, settings.max_pushes),
     )
-    return Parts(settings, plans, directory, journal, driver, intake, service, stopping)
+    sender = Sender(
+        journal=journal,
+        projection=projection,
+        renderer=renderer,
+        courier=courier,
+        patience=driver.engine.calls.patience,
+        give_up_s=settings.push_give_up,
+        holder=f"{driver.engine.name}:{secrets.token_hex(8)}",
+    )
+    return Parts(settings, plans, directory, journal, driver, intake, service, sender, stopping)
 
 
 def _a2a_routes(parts: Parts, prefix: str, contexts: CallContexts) -> list[BaseRoute]:
@@ -251,6 +285,10 @@ def _a2a_routes(parts: Parts, prefix: str, contexts: CallContexts) -> list[BaseR
 
 async def _driving(parts: Parts) -> None:
     await parts.driver.run()
+
+
+async def _pushing(parts: Parts) -> None:
+    await parts.sender.run()
 
 
 async def _upkeep(parts: Parts) -> None:

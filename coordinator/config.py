@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from platformdirs import user_data_path
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from coordinator.addresses import AllowList
 from coordinator.core.durations import seconds
 from coordinator.errors import ConfigurationError
 
@@ -30,6 +31,10 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _switch(value: Any) -> Any:
+    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
+
 class AgentEntry(_Strict):
     """Where a specialist's card is: a folder of cards, a card file, a base URL, or a card URL."""
 
@@ -39,6 +44,8 @@ class AgentEntry(_Strict):
     token_env: str | None = None  #: environment variable that holds the bearer token for it
     concurrency: Annotated[int, Field(ge=1)] | None = None  #: branches under way at it, instead of agent_concurrency
     wait: Literal["auto", "stream", "push", "poll"] = "auto"  #: how its tasks are waited for; auto: as its card says
+    grpc_tls: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = "auto"
+    """TLS to its gRPC interface; auto: as its URL says, and without a word in it to everything but loopback."""
 
 
 class TokenEntry(_Strict):
@@ -52,8 +59,9 @@ class TokenEntry(_Strict):
         return secret(self.token_env, f"the token of {self.name}")
 
 
-def _switch(value: Any) -> Any:
-    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+def _allowed(entry: str) -> str:
+    AllowList.of([entry])
+    return entry
 
 
 def _entry(value: Any) -> Any:
@@ -88,6 +96,11 @@ class Settings(_Strict):
     )
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8420
+    grpc_port: Annotated[int | None, Field(ge=0, le=65535)] = None  #: where gRPC is served too; None: nowhere
+    grpc_url: str = ""  #: how clients reach that, when it is not host and grpc_port
+    grpc_certificate: Path | None = None  #: PEM file with the certificate chain of the gRPC port; None: no TLS there
+    grpc_key: Path | None = None  #: PEM file with its private key
+    grpc_client_ca: Path | None = None  #: PEM file; only clients with a certificate signed by it may connect
     public_url: str = ""  #: how clients reach it, when that is not host and port
     db: str = ""  #: a SQLite file or postgresql://…; "memory" for none; empty: below the user's data directory
     replica: str = ""  #: the beginning of the name under which it drives on PostgreSQL; empty: the host's name
@@ -106,6 +119,10 @@ class Settings(_Strict):
     max_results: Annotated[int, Field(ge=1024)] = 256 * 1024 * 1024  #: bytes of all answers to one task together
     webhook: Annotated[str, BeforeValidator(_switch), Field(pattern=r"^(auto|on|off|https?://.+)$")] = "auto"
     """Where specialists may push to: `on` for our URL, or another one; `auto`: on when an agent says `wait: push`."""
+    push_allow: tuple[Annotated[str, AfterValidator(_allowed)], ...] = ()
+    """Hosts, host:port and networks our clients may have us push to, besides public addresses by https."""
+    push_give_up: Duration = 24 * 3600.0  #: how long a client's webhook may fail before nothing more is pushed to it
+    max_pushes: Annotated[int, Field(ge=1)] = 10  #: push configurations of one task
     refresh_agents: Duration = 60.0  #: how often cards behind URLs are read again
     request_timeout: Duration = 30.0  #: for one request to a specialist, streams excepted
     max_branches: Annotated[int, Field(ge=1)] = 1000  #: under way at specialists at once; others wait
@@ -128,6 +145,10 @@ class Settings(_Strict):
             raise ValueError("retention is shorter than deduplication_window: a repeated message would find no task")
         if self.auth == "none" and self.host not in LOOPBACK and not self.insecure:
             raise ValueError(f"host {self.host} is reachable from outside: set auth to tokens, or insecure to true")
+        if (self.grpc_certificate is None) != (self.grpc_key is None):
+            raise ValueError("grpc_certificate and grpc_key belong together: give both, or none for no TLS")
+        if self.grpc_client_ca is not None and self.grpc_certificate is None:
+            raise ValueError("grpc_client_ca asks clients for certificates: that needs grpc_certificate and grpc_key")
         if self.webhook == "off" and self._is_pushed_to:
             raise ValueError("webhook is off, but an agent says wait: push; leave webhook out, or give its URL")
         return self
@@ -150,8 +171,19 @@ class Settings(_Strict):
     @property
     def url(self) -> str:
         """Return the base URL clients use, without a trailing slash."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+        return self.public_url.rstrip("/") or f"http://{self.bracketed_host}:{self.port}"
+
+    @property
+    def bracketed_host(self) -> str:
+        """Return the host as it stands before a port."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
+    def grpc_target(self) -> str:
+        """Return what gRPC clients connect to, or an empty string when gRPC is not served."""
+        if self.grpc_port is None:
+            return ""
+        return self.grpc_url or f"{self.bracketed_host}:{self.grpc_port}"
 
     @property
     def database(self) -> Path | str | None:

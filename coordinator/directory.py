@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -27,10 +27,14 @@ from coordinator.config import AgentEntry, secret
 from coordinator.core.extension import URI
 from coordinator.core.model import AgentRef
 from coordinator.errors import ConfigurationError
+from coordinator.extras import GRPC_EXTRA, speaks_grpc
 from coordinator.planning import AgentCandidate
 
 BINDINGS = ("JSONRPC", "HTTP+JSON")
-"""Bindings this program speaks, best first among interfaces of the same version."""
+"""Bindings this program always speaks; among interfaces of the same version the card's order decides."""
+
+GRPC = "GRPC"
+"""The binding it speaks with an extra installed."""
 
 VERSIONS = ("1.0", "0.3")
 
@@ -74,7 +78,7 @@ class Directory:
         self._agents: dict[str, KnownAgent] = {}
         self._remote: list[tuple[str, AgentEntry]] = []
         for entry in entries:
-            if _is_url(entry.card):
+            if is_url(entry.card):
                 self._remote.append((entry.name or entry.card, entry))
                 self._agents[self._remote[-1][0]] = KnownAgent(self._remote[-1][0], entry, error="not read yet")
             else:
@@ -101,6 +105,11 @@ class Directory:
         agent = self._agents.get(name)
         return agent.entry.concurrency if agent else None
 
+    def grpc_tls(self, name: str) -> str:
+        """Return what the configuration says about TLS to an agent's gRPC interface: auto, on or off."""
+        agent = self._agents.get(name)
+        return agent.entry.grpc_tls if agent else "auto"
+
     async def refresh(self) -> None:
         """Read the cards behind URLs; failures are kept with the agent and logged once."""
         async with asyncio.TaskGroup() as group:
@@ -116,7 +125,7 @@ class Directory:
     async def _refresh(self, key: str, entry: AgentEntry) -> None:
         before = self._agents.get(key) or next(a for a in self._agents.values() if a.entry is entry)
         try:
-            agent = known_agent(await self._fetch(entry.card), entry, entry.card)
+            agent = known_agent(await card_at(self._http, entry.card), entry, entry.card)
         except (AgentCardResolutionError, ConfigurationError) as error:
             if not before.error or before.error == "not read yet":
                 log.warning("agent card cannot be read", extra={"agent": before.name, "error": str(error)})
@@ -130,47 +139,66 @@ class Directory:
         self._agents[agent.name] = agent
 
     async def _ask(self, agent: KnownAgent) -> KnownAgent:
-        url = agent.entry.card if _is_url(agent.entry.card) else (agent.ref.url if agent.ref else "")
+        url = agent.entry.card if is_url(agent.entry.card) else _web_url(agent)
+        if not url:
+            return agent  # gRPC serves no cards: the file is all there is
         try:
-            card = await self._fetch(url)
+            card = await card_at(self._http, url)
         except AgentCardResolutionError as error:
             return replace(agent, error=str(error))
         return replace(agent, error="", lacking=_lacking(card))
 
-    async def _fetch(self, url: str) -> a2a.AgentCard:
-        """Read the card at *url*: a card URL as it is, else the well-known path below it, else below its origin."""
-        if url.endswith(".json"):
-            base, _, path = url.rpartition("/")
-            return await A2ACardResolver(self._http, base, path).get_agent_card()
-        try:
-            return await A2ACardResolver(self._http, url).get_agent_card()
-        except AgentCardResolutionError as error:
-            origin = urlunsplit((*urlsplit(url)[:2], "", "", ""))
-            if error.status_code is None or origin == url.rstrip("/"):
-                raise
-            return await A2ACardResolver(self._http, origin).get_agent_card()
-
     def _add_files(self, entry: AgentEntry) -> None:
-        place = Path(entry.card).expanduser()
-        if not place.exists():
-            raise ConfigurationError(f"agents: there is no card file or folder {place}")
-        files = sorted(place.glob("*.json")) if place.is_dir() else [place]
-        if not files:
-            raise ConfigurationError(f"agents: the folder {place} holds no *.json cards")
-        for file in files:
-            agent = known_agent(_read_card(file), entry, str(file))
+        for file, agent in agents_in_files(entry):
             if agent.name in self._agents:
                 raise ConfigurationError(f"{file}: another agent is already named {agent.name}")
             self._agents[agent.name] = agent
+
+
+def agents_in_files(entry: AgentEntry) -> Iterator[tuple[Path, KnownAgent]]:
+    """Yield the agents of a card file or folder. Raises `ConfigurationError` for what is none."""
+    place = Path(entry.card).expanduser()
+    if not place.exists():
+        raise ConfigurationError(f"agents: there is no card file or folder {place}")
+    files = sorted(place.glob("*.json")) if place.is_dir() else [place]
+    if not files:
+        raise ConfigurationError(f"agents: the folder {place} holds no *.json cards")
+    for file in files:
+        yield file, known_agent(_read_card(file), entry, str(file))
+
+
+async def card_at(http: httpx.AsyncClient, url: str) -> a2a.AgentCard:
+    """Read the card at *url*: a card URL as it is, else the well-known path below it, else below its origin.
+
+    Raises `AgentCardResolutionError` when there is none.
+    """
+    if url.endswith(".json"):
+        base, _, path = url.rpartition("/")
+        return await A2ACardResolver(http, base, path).get_agent_card()
+    try:
+        return await A2ACardResolver(http, url).get_agent_card()
+    except AgentCardResolutionError as error:
+        origin = urlunsplit((*urlsplit(url)[:2], "", "", ""))
+        if error.status_code is None or origin == url.rstrip("/"):
+            raise
+        return await A2ACardResolver(http, origin).get_agent_card()
+
+
+def spoken() -> str:
+    """Return the bindings and versions this program speaks, in words."""
+    return f"{' and '.join(spoken_bindings())} of A2A {' and '.join(VERSIONS)}"
 
 
 def known_agent(card: a2a.AgentCard, entry: AgentEntry, source: str) -> KnownAgent:
     """Return the agent behind *card*. Raises `ConfigurationError` when no interface of it can be spoken to."""
     name = entry.name or re.sub(r"[^a-z0-9]+", "-", card.name.lower()).strip("-")
     interface = best_interface(card)
+    if interface is None and not speaks_grpc() and best_interface(card, (GRPC,)) is not None:
+        raise ConfigurationError(f"{source}: this agent speaks only gRPC, which needs an extra: {GRPC_EXTRA}")
     if not name or interface is None:
-        what = "a name" if not name else f"an interface this coordinator speaks ({', '.join(BINDINGS)})"
+        what = "a name" if not name else f"an interface this coordinator speaks ({', '.join(spoken_bindings())})"
         raise ConfigurationError(f"{source}: the agent card lacks {what}")
+    modes = {*card.default_input_modes, *(mode for skill in card.skills for mode in skill.input_modes)}
     ref = AgentRef(
         name=name,
         url=interface.url,
@@ -181,18 +209,31 @@ def known_agent(card: a2a.AgentCard, entry: AgentEntry, source: str) -> KnownAge
         understands_us=any(extension.uri == URI for extension in card.capabilities.extensions),
         skills=tuple(sorted(skill.id for skill in card.skills)),
         pushing=entry.wait == "push" or (entry.wait == "auto" and card.capabilities.push_notifications),
+        input_modes=tuple(sorted(modes)),
     )
     return KnownAgent(name, entry, card, ref, lacking=_lacking(card))
 
 
-def best_interface(card: a2a.AgentCard) -> a2a.AgentInterface | None:
+def spoken_bindings() -> tuple[str, ...]:
+    """Return the bindings that can be spoken with what is installed."""
+    return (*BINDINGS, GRPC) if speaks_grpc() else BINDINGS
+
+
+def best_interface(card: a2a.AgentCard, bindings: Collection[str] = ()) -> a2a.AgentInterface | None:
     """Return the interface to use: the newest version this program speaks, then the order of the card (spec 8.3.2)."""
+    spoken = bindings or spoken_bindings()
     for version in VERSIONS:
         for interface in card.supported_interfaces:
-            spoken = (interface.protocol_version or "1.0").startswith(version)
-            if spoken and interface.protocol_binding in BINDINGS and interface.url:
+            is_right = (interface.protocol_version or "1.0").startswith(version)
+            if is_right and interface.protocol_binding in spoken and interface.url:
                 return interface
     return None
+
+
+def _web_url(agent: KnownAgent) -> str:
+    """Return where a card can be asked for, an empty string when the agent has no web address."""
+    interface = best_interface(agent.card, BINDINGS) if agent.card else None
+    return interface.url if interface else ""
 
 
 def _lacking(card: a2a.AgentCard) -> str:
@@ -208,5 +249,6 @@ def _read_card(file: Path) -> a2a.AgentCard:
         raise ConfigurationError(f"{file}: this is not an agent card: {error}") from error
 
 
-def _is_url(text: str) -> bool:
+def is_url(text: str) -> bool:
+    """Whether an entry's card is behind a URL, not in a file."""
     return text.startswith(("http://", "https://"))

@@ -193,7 +193,6 @@ def sub_tasks_of(
     drafts: Iterable[Draft], stage: Stage, times: RunTimes
 ) -> tuple[tuple[SubTask, ...], tuple[Payload, ...]]:
     """Return drafts as sub-tasks of *stage*, and the payloads of their parts."""
-    rule = stage.limits.observed
     drafts = list(drafts)
     # What many sub-tasks share, such as the client's files, is encoded and kept once.
     parts = {id(part): part for draft in drafts for part in draft.parts or ()}
@@ -202,6 +201,16 @@ def sub_tasks_of(
     sub_tasks = []
     for draft in drafts:
         own = None if draft.parts is None else tuple(by_part[id(part)] for part in draft.parts)
-        timeout_s = times.timeout_s(draft.agent.name, rule) if rule else None
+        timeout_s = _observed_timeout_s(draft.agent.name, stage, times)
         sub_tasks.append(SubTask(draft.id, draft.agent, own, draft.others, draft.after, timeout_s))
     return tuple(sub_tasks), payloads
+
+
+def _observed_timeout_s(agent: str, stage: Stage, times: RunTimes) -> float | None:
+    """Return how long a branch of *agent* may take by what was seen of it, or None where the plan has no such rule."""
+    limits = stage.limits
+    if limits.observed is None:
+        return None
+    found = times.timeout_s(agent, limits.observed)
+    # What a client has narrowed counts for what was observed as well.
+    return found if limits.branch_timeout_s is None else min(found, limits.branch_timeout_s)

@@ -10,7 +10,7 @@ CoordinatorError
  │   ├─ JournalLocked       another process holds the database
  │   ├─ JournalTooNew       written by a newer version of this program
  │   ├─ ClaimLost           somebody else drives this coordination now
- │   ├─ UnknownTask · TaskClosed · BadPageToken
+ │   ├─ UnknownTask · TaskClosed · BadPageToken · TooManyPushes
  └─ IllegalTransition       a bug of ours: the tables of states.py forbid it
 """
 
@@ -79,6 +79,10 @@ class UnknownTask(JournalError):
 
 class TaskClosed(JournalError):
     """The task is closed; nothing can be added to it."""
+
+
+class TooManyPushes(JournalError):
+    """The task has as many push configurations as it may have."""
 
 
 class BadPageToken(JournalError):

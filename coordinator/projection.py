@@ -42,6 +42,24 @@ DEFAULT_HISTORY_BYTES = 256 * 1024
 Event = a2a.Task | a2a.TaskStatusUpdateEvent | a2a.TaskArtifactUpdateEvent
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What entry *seq* changed of a task; *before* is None where the client sees a task for the first time."""
+
+    seq: int
+    before: TaskView | None
+    after: TaskView
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The changes of a task up to entry *seq*; *is_over*: there will be no more."""
+
+    seq: int
+    changes: Sequence[Change]
+    is_over: bool
+
+
 @dataclass(slots=True, weakref_slot=True)
 class _Feed:
     """One live task, folded as far as anybody has looked, and what its streams tell of it."""
@@ -54,6 +72,9 @@ class _Feed:
     told_seq: int = 0
     heard: dict[str, int] = field(default_factory=dict)  #: receipts of messages, and how much was told before each
     next_progress: float = 0.0  #: on the monotonic clock
+    changes: deque[Change] = field(default_factory=lambda: deque(maxlen=MOST_TOLD))
+    changes_after: int = 0  #: `changes` holds every one of a later entry than this
+    latest: TaskView | None = None  #: the view after the last change
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def take(self, seq: int, event: CoreEvent) -> None:
@@ -61,13 +82,23 @@ class _Feed:
         self.seq, self.at = seq, event.at
         if self.coordination is None:
             self.coordination = Coordination.replay([event])
+            self.latest = view_of(self.coordination, event.at)
             return
         before = self.coordination.told
         if isinstance(event, MessageReceived):
             self.heard[event.receipt] = self.told_number
         self.coordination.receive(event)
         if self.coordination.told != before:
-            self._tell(view_of(self.coordination, event.at))
+            view = view_of(self.coordination, event.at)
+            self._note(view)
+            self._tell(view)
+
+    def _note(self, view: TaskView) -> None:
+        if len(self.changes) == self.changes.maxlen:
+            self.changes_after = self.changes[0].seq
+        before = self.latest if self.latest and self.latest.is_shown else None
+        self.changes.append(Change(self.seq, before, view))
+        self.latest = view
 
     def view(self) -> TaskView | None:
         """Return the task as far as it is folded, None while there is nothing."""
@@ -136,6 +167,17 @@ class Projection:
         feed = self._feed(task_id)
         await self._advance(task_id, feed)
         return feed.coordination
+
+    async def changes(self, task_id: str, after: int) -> Changes:
+        """Return what has changed after entry *after*, as every stream shows it, without progress."""
+        feed = self._feed(task_id)
+        await self._advance(task_id, feed)
+        if after < feed.changes_after:
+            feed = _Feed(changes=deque())  # so long ago that it has to be folded once more
+            await self._advance(task_id, feed)
+        view = feed.view()
+        is_over = view is not None and (view.state.is_terminal or view.direct is not None)
+        return Changes(feed.seq, [change for change in feed.changes if change.seq > after], is_over)
 
     async def follow(
         self, task_id: str, *, after: int | None = None, with_progress: bool = True
@@ -236,6 +278,23 @@ class Renderer:
         # An agent's own words are told as often as it says them, and a question once (spec 4.2.1).
         has_said_nothing = (after.passes_through or bool(after.asked)) and _same_status(before, after)
         return events if has_said_nothing else [*events, _status_update(after, bodies)]
+
+    async def notices(self, before: TaskView | None, after: TaskView) -> Sequence[Event]:
+        """Return what is pushed when *after* follows *before*: artifacts that are finished now, whole; then the state.
+
+        No chunks and no progress; and nothing while there is no task, or where a direct Message is the answer.
+        """
+        if not after.is_shown or after.direct is not None:
+            return []
+        known = [a for a in before.artifacts if a.artifact_id not in before.unfinished] if before else []
+        fresh = [a for a in after.artifacts if a.artifact_id not in after.unfinished and a not in known]
+        bodies = await self._bodies(_spoken(after), fresh, after.asked)
+        finished = [await _artifact(artifact, bodies, after) for artifact in fresh]
+        if before is None or not before.long_record:
+            finished += _run_artifact(after)
+        events: list[Event] = [_artifact_update(after, artifact, append=False) for artifact in finished]
+        has_changed = before is None or not _same_status(before, after)
+        return [*events, _status_update(after, bodies)] if has_changed else events
 
     async def _bodies(
         self, history: Sequence[Message], artifacts: Sequence[Artifact], asked: Sequence[Question] = ()

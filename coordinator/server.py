@@ -11,15 +11,16 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 from typing_extensions import override
 
-from coordinator.app import PLAIN, Wrapping, assembled
+from coordinator.app import NOTHING_BESIDE, PLAIN, Beside, Wrapping, assembled
 from coordinator.config import Settings
 from coordinator.errors import ConfigurationError
+from coordinator.extras import check_extras
 from coordinator.inbound import Stopping
 from coordinator.outbound import Patience
 from coordinator.telemetry import configure_logging
@@ -54,14 +55,32 @@ async def _serve(settings: Settings, patience: Patience | None, wrapping: Wrappi
     with _listen(settings) as listener:
         if settings.port == 0:
             settings = settings.model_copy(update={"port": listener.getsockname()[1]})
-        async with assembled(settings, patience, stopping=stopping, wrapping=wrapping) as application:
+        async with (
+            _beside(settings, stopping) as (settings, beside),
+            assembled(settings, patience, stopping=stopping, wrapping=wrapping, beside=beside) as application,
+        ):
             server = _Server(_configured(application), stopping)
             log.info("listening", extra={"detail": settings.url})
+            if settings.grpc_target:
+                log.info("listening for gRPC", extra={"detail": settings.grpc_target})
             async with asyncio.TaskGroup() as group:
                 ending = group.create_task(_ended(server, stopping, settings.grace))
                 await server.serve(sockets=[listener])
                 ending.cancel()
     return 0
+
+
+@asynccontextmanager
+async def _beside(settings: Settings, stopping: Stopping) -> AsyncIterator[tuple[Settings, Beside]]:
+    """Take the gRPC port, if there is to be one, and yield the settings with its number."""
+    if settings.grpc_port is None:
+        yield settings, NOTHING_BESIDE
+        return
+    check_extras(settings)
+    from coordinator.inbound.grpc_port import grpc_port  # noqa: PLC0415  # needs an extra
+
+    async with grpc_port(settings, stopping) as opened:
+        yield settings.model_copy(update={"grpc_port": opened.port}), opened.serving
 
 
 def _configured(application: object) -> uvicorn.Config:

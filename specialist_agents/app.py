@@ -17,13 +17,16 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from specialist_agents.accepting import JudgingExecutor
 from specialist_agents.asking import ApprovalExecutor, DecisionExecutor
 from specialist_agents.cards import CARDS
-from specialist_agents.documents import Documents
+from specialist_agents.documents import Documents, Files
 from specialist_agents.executor import ReviewExecutor
-from specialist_agents.intake import PROJECT
+from specialist_agents.intake import PROJECT, PYTHON_AMONG_OTHERS
+from specialist_agents.mailing.executor import executor_from
 from specialist_agents.pages import PATH, approval_routes
 from specialist_agents.premises import premises
+from specialist_agents.questions import QuestionExecutor
 from specialist_agents.requests import ReviewRequests
 from specialist_agents.reviewers import Reviewer, Way
 from specialist_agents.store import BoundedTaskStore
@@ -74,7 +77,8 @@ def create_app(
     known = worker_of(card.name)
     workshop = Workshop(allowed, worker, known.trade.package)
     room = WaitingRoom()
-    documents = Documents(schema or CARDS / known.trade.schema, known.trade.entries)
+    form = Files if known.trade.gives_files else Documents
+    documents = form(schema or CARDS / known.trade.schema, known.trade.entries)
     executor = _executor(card, workshop, documents, room, known.program.way, known.trade)
     handler = ReviewRequests(executor, BoundedTaskStore(), card)
 
@@ -95,17 +99,21 @@ def create_app(
 
 def _executor(
     card: AgentCard, workshop: Workshop, documents: Documents, room: WaitingRoom, way: Way, trade: Trade
-) -> ReviewExecutor:
+) -> JudgingExecutor:
     """Return what does the reviews, by what they need besides the files."""
     concurrent = workshop.limits.concurrent
     match way:
         case Way.NOTHING:
             return ReviewExecutor(card.name, workshop, documents, concurrent, taken=trade.taken, trade=trade)
+        case Way.QUESTION:
+            return QuestionExecutor(card.name, workshop, documents, concurrent, taken=trade.taken, trade=trade)
         case Way.DECISION:
-            return DecisionExecutor(card.name, workshop, documents, concurrent, room=room)
+            return DecisionExecutor(card.name, workshop, documents, concurrent, room=room, taken=PYTHON_AMONG_OTHERS)
         case Way.APPROVAL:
             pages = card.supported_interfaces[0].url.rstrip("/") + PATH
             return ApprovalExecutor(card.name, workshop, documents, concurrent, room=room, taken=PROJECT, pages=pages)
+        case Way.SENDING:
+            return executor_from()
 
 
 def _routes(handler: ReviewRequests, card: AgentCard, reviewer: Reviewer) -> list[BaseRoute]:

@@ -14,7 +14,7 @@ import specialist_agents
 
 CARDS = Path(specialist_agents.__file__).parent.parent / "agent_cards"
 SCHEMA = Path("schemas") / "findings-v1.json"
-GROUPS = ("asking", "mail")
+GROUPS = ("asking", "mail", "office", "repository", "research")
 """The folders below for agents that are not started unless somebody asks for them."""
 
 

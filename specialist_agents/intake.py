@@ -6,7 +6,7 @@ told which part is wrong. Nothing is fetched, decoded or parsed here.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from a2a.types.a2a_pb2 import Message, Part
@@ -14,6 +14,8 @@ from a2a.utils.errors import A2AError, ContentTypeNotSupportedError, InvalidPara
 
 MEDIA_TYPE = "text/x-python"
 SUFFIXES = (".py", ".pyi")
+
+ANYTHING = "*/*"
 
 MAX_FILES = 5_000
 MAX_BYTES = 64 << 20
@@ -27,6 +29,7 @@ class SourceFile:
 
     name: str
     content: bytes
+    media_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +41,29 @@ class Taken:
     names: str = "(?!)"  #: a regular expression for names that need none of the suffixes; by default for none
     complaint: str = "ends neither in .py nor in .pyi"
     named: bool = True  #: whether a file needs a name; else its place in the message is one
+    skips: bool = False  #: whether files of other types and names are left aside; else they are refused
 
 
 PYTHON = Taken()
+#: Python files among others: the card of an agent that asks lists text as well, which is for answers.
+PYTHON_AMONG_OTHERS = replace(PYTHON, skips=True)
 #: Python files, pyproject.toml and licence files; senders know no media type for the latter two.
 PROJECT = Taken(
     (MEDIA_TYPE, "text/plain", "text/markdown", "application/toml", "application/octet-stream"),
     names=r"pyproject\.toml|(?i:licen[cs]e|copying|unlicense)(?:[.-][\w.-]+)?",
     complaint="is neither a Python file's nor a licence file's nor pyproject.toml",
+    skips=True,
 )
+#: Everything a repository holds, for agents that look for themselves what they can use.
+REPOSITORY = Taken((ANYTHING,), (), names=".*")
 #: Mails under any name, or none.
 MAILS = Taken(("message/rfc822",), (), names=".*", named=False)
+#: Texts under any name, or none.
+TEXTS = Taken(("text/plain", "text/markdown"), (), names=".*", named=False)
+#: A template and tables.
+LETTERS = Taken((*TEXTS.media_types, "text/csv"), (), names=".*")
+#: Invoices as text or PDF, under any name, or none.
+INVOICES = Taken((*TEXTS.media_types, "application/pdf"), (), names=".*", named=False)
 
 
 def files_of(message: Message, taken: Taken = PYTHON) -> list[SourceFile]:
@@ -89,12 +104,14 @@ def _files(message: Message, taken: Taken) -> Iterator[tuple[str, SourceFile]]:
         field = f"message.parts[{number}]"
         if _is_instruction(part, field, taken):
             continue
+        if taken.skips and not _is_wanted(part, taken):
+            continue
         _refuse_kind(part, field, taken)
         name = part.filename if part.filename or taken.named else f"part-{number}"
         if complaint := complaint_about(name, taken):
             raise _invalid(f"{field}.filename", f"the file name {name!r} {complaint}")
         content = part.raw if part.WhichOneof("content") == "raw" else part.text.encode()
-        yield field, SourceFile(name, content)
+        yield field, SourceFile(name, content, _essence(part))
 
 
 def _is_instruction(part: Part, field: str, taken: Taken) -> bool:
@@ -106,12 +123,17 @@ def _is_instruction(part: Part, field: str, taken: Taken) -> bool:
     return taken.named or _essence(part) not in taken.media_types
 
 
+def _is_wanted(part: Part, taken: Taken) -> bool:
+    """Say whether a file is one of those the agent is for; one without a name is judged like those."""
+    return _essence(part) in taken.media_types and (not part.filename or _is_taken(PurePosixPath(part.filename), taken))
+
+
 def _refuse_kind(part: Part, field: str, taken: Taken) -> None:
     content = part.WhichOneof("content")
     if content not in {"raw", "text"}:
         what = {"url": "a URL, which we do not fetch", "data": "data"}.get(content or "", "nothing")
         raise ContentTypeNotSupportedError(f"{field} holds {what}; send files as raw or text", {"field": field})
-    if _essence(part) not in taken.media_types:
+    if _essence(part) not in taken.media_types and ANYTHING not in taken.media_types:
         known = " or ".join(taken.media_types)
         message = f"{field} ({part.filename!r}) has media type {part.media_type!r}; only {known} is reviewed"
         raise ContentTypeNotSupportedError(message, {"field": field})

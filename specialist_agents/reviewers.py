@@ -15,7 +15,9 @@ class Way(Enum):
 
     NOTHING = "nothing"  #: it answers at once
     DECISION = "decision"  #: an answer of its client, where the files leave something open
+    QUESTION = "question"  #: its client's question in words
     APPROVAL = "approval"  #: somebody's approval at a page of the agent
+    SENDING = "sending"  #: no files: letters, which go out
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Reviewer:
     module: str
     distribution: str = ""
     way: Way = Way.NOTHING
+    of_repository: bool = False  #: it reads more than code: whatever a repository holds
 
     def version(self) -> str:
         """Return the installed version; raises PackageNotFoundError when there is none."""
@@ -40,5 +43,11 @@ REVIEWERS: dict[str, Reviewer] = {
     "style": Reviewer(module="specialist_agents.analysis.tools.style", way=Way.DECISION),
     "licences": Reviewer(
         module="specialist_agents.analysis.tools.licences", distribution="packaging", way=Way.APPROVAL
+    ),
+    "history": Reviewer(module="specialist_agents.analysis.tools.history", of_repository=True),
+    "documentation": Reviewer(module="specialist_agents.analysis.tools.documentation", of_repository=True),
+    "coverage": Reviewer(module="specialist_agents.analysis.tools.coverage", of_repository=True),
+    "dependencies": Reviewer(
+        module="specialist_agents.analysis.tools.dependencies", distribution="packaging", of_repository=True
     ),
 }

@@ -4,11 +4,11 @@ An agent belongs to one trade. Its name, skills and address are on its card; how
 known only to the program, which runs in a child process.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from specialist_agents.intake import MAILS, PYTHON, Taken
-from specialist_agents.reviewers import REVIEWERS, Reviewer
+from specialist_agents.intake import INVOICES, LETTERS, MAILS, PYTHON, REPOSITORY, TEXTS, Taken
+from specialist_agents.reviewers import REVIEWERS, Reviewer, Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Trade:
     schema: Path  #: of each document in it, below the folder of cards
     entries: str  #: where in a document the list is
     entry: str  #: what one of them is called
+    gives_files: bool = False  #: whether each document is a file to be given on
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ REVIEW = Trade(
     entries="findings",
     entry="finding",
 )
+REVIEW_OF_REPOSITORY = replace(REVIEW, taken=REPOSITORY)
 TRIAGE = Trade(
     taken=MAILS,
     work="triage",
@@ -50,8 +52,18 @@ TRIAGE = Trade(
     entries="items",
     entry="mail",
 )
-ATTACHMENTS = Trade(
+UNPACKING = Trade(
     taken=MAILS,
+    work="unpack",
+    package="specialist_agents.mail",
+    artifact="attachments",
+    schema=Path("schemas") / "unpacked-v1.json",
+    entries="items",
+    entry="attachment",
+    gives_files=True,
+)
+READING = Trade(
+    taken=REPOSITORY,
     work="read",
     package="specialist_agents.mail",
     artifact="attachments",
@@ -59,17 +71,65 @@ ATTACHMENTS = Trade(
     entries="items",
     entry="attachment",
 )
+SEARCH = Trade(
+    taken=REPOSITORY,
+    work="search",
+    package="specialist_agents.research",
+    artifact="passages",
+    schema=Path("schemas") / "passages-v1.json",
+    entries="items",
+    entry="passage",
+)
+RESEARCH: dict[str, Worker] = {
+    f"search-{kind}": Worker(SEARCH, Reviewer(module=f"specialist_agents.research.{kind}", way=Way.QUESTION))
+    for kind in ("source", "history", "documentation", "dependencies", "tests")
+}
 MAIL: dict[str, Worker] = {
     "triage": Worker(TRIAGE, Reviewer(module="specialist_agents.mail.triage")),
-    "attachments": Worker(ATTACHMENTS, Reviewer(module="specialist_agents.mail.feed", distribution="pypdf")),
+    "attachments": Worker(UNPACKING, Reviewer(module="specialist_agents.mail.unpacking")),
+    "read-text": Worker(READING, Reviewer(module="specialist_agents.mail.reading.text")),
+    "read-table": Worker(READING, Reviewer(module="specialist_agents.mail.reading.table")),
+    "read-pdf": Worker(READING, Reviewer(module="specialist_agents.mail.reading.pdf", distribution="pypdf")),
+    "read-other": Worker(READING, Reviewer(module="specialist_agents.mail.reading.other")),
+}
+
+
+def _office(taken: Taken, work: str, artifact: str, entry: str) -> Trade:
+    """Return a trade of the office: its documents are named after its artifact."""
+    schema = Path("schemas") / f"{artifact}-v1.json"
+    return Trade(taken, work, "specialist_agents.office", artifact, schema, "items", entry)
+
+
+CHECKS = _office(TEXTS, "check", "checks", "remark")
+OFFICE: dict[str, Worker] = {
+    "summary": Worker(
+        _office(TEXTS, "summarise", "summary", "summary"), Reviewer(module="specialist_agents.office.summary")
+    ),
+    "grammar": Worker(CHECKS, Reviewer(module="specialist_agents.office.grammar")),
+    "facts": Worker(CHECKS, Reviewer(module="specialist_agents.office.facts")),
+    "tone": Worker(CHECKS, Reviewer(module="specialist_agents.office.tone")),
+    "letters": Worker(
+        _office(LETTERS, "write", "letters", "letter"), Reviewer(module="specialist_agents.office.letters")
+    ),
+    "invoices": Worker(
+        _office(INVOICES, "read", "invoices", "invoice"),
+        Reviewer(module="specialist_agents.office.invoices", distribution="pypdf"),
+    ),
+    "mailer": Worker(
+        _office(TEXTS, "send", "delivery", "mail"), Reviewer(module="specialist_agents.mailing", way=Way.SENDING)
+    ),
 }
 
 
 def worker_of(name: str) -> Worker:
     """Return who does the work of this agent; raises KeyError when nobody does."""
-    return MAIL[name] if name in MAIL else Worker(REVIEW, REVIEWERS[name])
+    others = MAIL | RESEARCH | OFFICE
+    if name in others:
+        return others[name]
+    reviewer = REVIEWERS[name]
+    return Worker(REVIEW_OF_REPOSITORY if reviewer.of_repository else REVIEW, reviewer)
 
 
 def worker_names() -> list[str]:
     """Return the agents whose work somebody can do."""
-    return [*REVIEWERS, *MAIL]
+    return [*REVIEWERS, *MAIL, *RESEARCH, *OFFICE]

@@ -103,6 +103,7 @@ class Workshop:
                 "package": self._package,
                 "agent": agent,
                 "names": [file.name for file in files],
+                "media_types": {file.name: file.media_type for file in files},
                 "max_findings": self.limits.max_findings,
                 "decided": dict(decided or {}),
             }

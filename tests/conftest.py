@@ -1,12 +1,28 @@
-"""The PostgreSQL server that all tests of one process share."""
+"""What holds for every test of the suite, and the PostgreSQL server that all tests of one process share."""
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import make_url
 
 from coordinator.journal.postgres import PostgresDatabase
 from tests import postgres
+
+# Whatever the profile of the surroundings says: how long one example takes depends on what else the computer does.
+settings.register_profile("unhurried", settings.default, deadline=None)
+settings.load_profile("unhurried")
+
+SHRINKING_S = 20
+"""Of the 120 s a test has: what fails is shown as small as it has become by then, rather than as a timeout."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def a_failing_property_is_shown_in_time():
+    with pytest.MonkeyPatch.context() as patch:
+        # No setting limits it, but the library keeps it open to be replaced, and says so beside it.
+        patch.setattr("hypothesis.internal.conjecture.engine.MAX_SHRINKING_SECONDS", SHRINKING_S)
+        yield
 
 
 @pytest.fixture(scope="session")

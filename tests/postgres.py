@@ -11,6 +11,7 @@ import ctypes
 import importlib.util
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -20,7 +21,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,6 @@ class Postgres:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._numbers = count(1)
 
     def execute(self, statement: str, *about: Any) -> list[tuple[Any, ...]]:
         """Run a statement as the administrator, and return its rows."""
@@ -51,7 +50,8 @@ class Postgres:
     @contextmanager
     def database(self, *, template: str = "template0") -> Iterator[str]:
         """Make a database, yield its URL, and drop it."""
-        name = f"coordinator_test_{os.getpid()}_{next(self._numbers)}"
+        # A server that was given is shared with other processes, and with other tests of this one.
+        name = f"coordinator_test_{secrets.token_hex(6)}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING UTF8")
         try:
             yield make_url(self.url).set(database=name).render_as_string(hide_password=False)

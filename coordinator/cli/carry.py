@@ -20,6 +20,7 @@ from coordinator.cli.exits import ExitCode, Stop
 from coordinator.cli.follow import attached, sending
 from coordinator.cli.formats import deliver, document
 from coordinator.cli.options import Format
+from coordinator.cli.passages import is_of_research, research_lines, research_of
 from coordinator.cli.questions import question_lines
 from coordinator.cli.queue import is_of_queue, queue_lines, queue_of
 from coordinator.cli.report import report_lines, report_of, run_lines, without_report
@@ -147,6 +148,9 @@ def _print_all(view: TaskView, form: Form) -> None:
         say(queue_lines(queue, form.top))
         say("")
         others = [artifact for artifact in others if not is_of_queue(artifact)]
+    if research := research_of(others):
+        say(research_lines(research, form.top))
+        others = [artifact for artifact in others if not is_of_research(artifact)]
     if others:
         say(artifact_lines(others, form.top))
     if questions := view.questions:

@@ -31,6 +31,8 @@ from coordinator.cli.exits import Stop
 from coordinator.cli.translate import stop_when_not_taken, translated
 from coordinator.core.extension import URI
 
+BINDING = "JSONRPC"
+"""The one binding that is spoken; what a card says of others is nothing to us."""
 DEFAULT_SERVER = "http://127.0.0.1:8420"
 CONNECT_S = 5.0
 ANSWER_S = 30.0
@@ -147,6 +149,15 @@ class Connection:
         """Return the plans the coordinator offers."""
         return await self._list("plans")
 
+    async def input_modes(self, plan: str) -> frozenset[str]:
+        """Return the media types a plan takes; nothing where a server does not tell."""
+        with translated(self.target.server):
+            answer = await self._http.get(f"{self.target.server}/plans", timeout=ANSWER_S)
+            if answer.status_code in {404, 405}:
+                return frozenset()
+            answer.raise_for_status()
+            return frozenset(m for p in answer.json()["plans"] if p["name"] == plan for m in p.get("inputModes", ()))
+
     async def resolve(self, plan: str, limits: dict[str, Any]) -> dict[str, Any]:
         """Return which branches a plan would have now; nothing is sent to anybody."""
         return await self._helper("POST", f"plans/{quote(plan, safe='')}:resolve", json={"limits": limits})
@@ -175,7 +186,12 @@ class Connection:
 
     async def _client(self, *, streaming: bool) -> Client:
         card = await self._read_card()
-        config = ClientConfig(streaming=streaming, polling=not streaming, httpx_client=self._http)
+        config = ClientConfig(
+            streaming=streaming,
+            polling=not streaming,
+            httpx_client=self._http,
+            supported_protocol_bindings=[BINDING],
+        )
         return ClientFactory(config).create(card)
 
     async def _read_card(self) -> AgentCard:
@@ -198,7 +214,7 @@ def _keep_the_token_home(target: Target, card: AgentCard) -> None:
         return
     home = _origin(urlsplit(target.server))
     for interface in card.supported_interfaces:
-        if _origin(urlsplit(interface.url)) != home:
+        if interface.protocol_binding == BINDING and _origin(urlsplit(interface.url)) != home:
             raise Stop(
                 f"the card at {target.server} sends clients to {interface.url}; "
                 f"the token is not sent there: give that address with --server"

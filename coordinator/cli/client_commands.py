@@ -65,8 +65,9 @@ def review(
     """Have Python code reviewed by every reviewer at once.
 
     Sends the files *.py and *.pyi below each PATH (no hidden folders, caches, environments, build
-    output or symlinks), shows the branches while they work, and prints the merged report: ranked,
-    with votes, and with the source of every finding. Ctrl-C cancels the task; with --detach it goes on.
+    output or symlinks), and what else the plan takes of a repository, shows the branches while they
+    work, and prints the merged report: ranked, with votes, and with the source of every finding.
+    Ctrl-C cancels the task; with --detach it goes on.
 
     What the reviewers need to know is asked in the terminal. Ctrl-C there leaves the task waiting: see
     `coordinator answer`. Without a terminal the questions are printed, and it ends with 5.
@@ -145,6 +146,10 @@ def send(
     ] = None,
     data: Annotated[str | None, typer.Option("--data", metavar="JSON", help="A JSON value to send.")] = None,
     plan: PlanOption = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", metavar="NAME=VALUE", help="A parameter of the plan; repeatable."),
+    ] = None,
     detach: DetachOption = False,
     top: TopOption = 20,
     show_all: AllOption = False,
@@ -160,7 +165,7 @@ def send(
     Asks in the terminal and ends like `review`.
     """
     from coordinator.cli import requesting
-    from coordinator.cli.message import Parameters, message_parts
+    from coordinator.cli.message import Parameters, message_parts, parameter_values
     from coordinator.cli.running import run
 
     leaves = "--detach" if detach else None
@@ -174,19 +179,9 @@ def send(
     )
     words = sys.stdin.read() if text == "-" else text
     parts = message_parts(words, file or [], data)
-    order = requesting.Order(parts, Parameters(plan), shape, detach)
+    parameters = Parameters(plan, values=parameter_values(parameter or []))
+    order = requesting.Order(parts, parameters, shape, detach)
     run(requesting.carry(target(context, server, token), order))
-
-
-def agents(
-    context: typer.Context, as_json: JsonOption = False, server: ServerOption = None, token: TokenOption = None
-) -> None:
-    """Show the specialists the coordinator knows, and whether they answer."""
-    from coordinator.cli import asking
-    from coordinator.cli.carry import Form
-    from coordinator.cli.running import run
-
-    run(asking.agents(target(context, server, token), Form(as_json)))
 
 
 def plans(

@@ -15,6 +15,8 @@ from typing import Any
 
 from coordinator.cli.exits import ExitCode, Stop
 from coordinator.cli.options import Format
+from coordinator.cli.passages import markdown_lines as passages_lines
+from coordinator.cli.passages import research_of
 from coordinator.cli.queue import markdown_lines, queue_of
 from coordinator.cli.report import Report, missing_lines, provenance, report_of, summary_words, tally_words
 from coordinator.cli.tables import state_words
@@ -60,7 +62,7 @@ def missing_words(run: Json | None) -> str:
 
 def _json(view: TaskView) -> str:
     report = report_of(view.artifacts)
-    told = report or queue_of(view.artifacts)
+    told = report or queue_of(view.artifacts) or research_of(view.artifacts)
     # ASCII, so no terminal can be steered by it.
     return json.dumps(told.as_json() if told else {"artifacts": view.artifacts}, indent=2) + "\n"
 
@@ -84,6 +86,8 @@ def _markdown(view: TaskView) -> str:
         return "\n".join(_markdown_lines(report, missing_words(view.run))) + "\n"
     if queue := queue_of(view.artifacts):
         return "\n".join(markdown_lines(queue, missing_words(view.run))) + "\n"
+    if research := research_of(view.artifacts):
+        return "\n".join(passages_lines(research, missing_words(view.run))) + "\n"
     texts = [part["text"] for part in _parts(view.artifacts) if part.get("text")]
     texts += [view.words] if view.reply is not None and view.words else []
     return "\n\n".join(map(printable_lines, texts)) + "\n" if texts else ""

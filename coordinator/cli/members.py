@@ -27,8 +27,8 @@ HOST = "127.0.0.1"
 SAMPLE = PACKAGE / "sample"
 PORTS = range(20_000, 32_000)
 """Below the range the kernel takes for outgoing connections, so a free port stays free until it is bound."""
-ASKING = "asking"
-"""The folder of the cards of specialists that wait for somebody: a network has them only when asked to."""
+EXTRA = ("asking", "repository")
+"""The folders of the cards of specialists that a network has only when asked to."""
 WELL_KNOWN = ".well-known/agent-card.json"
 
 
@@ -39,11 +39,24 @@ class Cast:
     cards: Path
     plans: Path
     default_plan: str
-    sample: tuple[str, str]  #: command and file
+    sample: tuple[str, ...]  #: the arguments of a command
 
 
 REVIEWERS = Cast(CARDS, PLANS, "code-review", ("review", str(SAMPLE)))
 MAIL = Cast(CARDS / "mail", PLANS / "mail", "mail-triage", ("triage", str(SAMPLE / "mails.mbox")))
+OFFICE = Cast(
+    CARDS / "office",
+    PLANS / "office",
+    "validation",
+    ("send", "''", "--file", str(SAMPLE / "office" / "draft.md"), "--file", str(SAMPLE / "office" / "source.md")),
+)
+
+RESEARCH = Cast(
+    CARDS / "research",
+    PLANS / "research",
+    "research",
+    ("research", '"How are duplicates joined?"'),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +89,20 @@ def _read(file: Path) -> Card:
 
 
 def chosen_cards(folder: Path, extra: Sequence[str], source: Path = CARDS) -> Path:
-    """Return a folder with the cards of *source* and those of its asking specialists that *extra* names.
+    """Return a folder with the cards of *source* and those of its further specialists that *extra* names.
 
     Without extra ones that is *source*, else a copy below *folder*. Raises `Stop` for unknown names.
     """
-    known = sorted(file.stem for file in (source / ASKING).glob("*.json"))
+    known = {file.stem: file for place in EXTRA for file in sorted((source / place).glob("*.json"))}
     if unknown := [name for name in extra if name not in known]:
         raise Stop(f"--with: there is no {', '.join(unknown)} to add; there are: {', '.join(known) or 'none'}")
     if not extra:
         return source
     shutil.copytree(source, folder)
     for name in extra:
-        (folder / ASKING / f"{name}.json").replace(folder / f"{name}.json")
-    shutil.rmtree(folder / ASKING)
+        shutil.copy(known[name], folder / f"{name}.json")
+    for place in EXTRA:
+        shutil.rmtree(folder / place, ignore_errors=True)
     return folder
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import mimetypes
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Parameters:
     deadline: str | None = None
     branch_timeout: str | None = None
     concurrency: int | None = None
+    values: Mapping[str, str] = field(default_factory=dict)  #: of the plan's parameters
 
     def limits(self) -> dict[str, Any]:
         """Return the limits as the extension spells them."""
@@ -42,7 +43,19 @@ class Parameters:
     def as_json(self) -> dict[str, Any]:
         """Return the value that travels under the extension's URI."""
         told: dict[str, Any] = {"plan": self.plan} if self.plan else {}
+        told |= {"parameters": dict(self.values)} if self.values else {}
         return told | ({"limits": limits} if (limits := self.limits()) else {})
+
+
+def parameter_values(given: Iterable[str]) -> dict[str, str]:
+    """Return what `NAME=VALUE` texts say. Raises `Stop` for one without `=`."""
+    values = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise Stop(f"--parameter {text!r}: write it as NAME=VALUE")
+        values[name] = value
+    return values
 
 
 def checked_duration(text: str | None) -> str | None:

@@ -32,16 +32,17 @@ def pack(paths: Sequence[Path]) -> list[Packed]:
 
     Raises `Stop` when a path cannot be read or there is nothing to review.
     """
-    roots = [_resolved(path) for path in paths]
-    base = _base(roots)
+    roots = [resolved(path) for path in paths]
+    base = base_of(roots)
     files = {file for root in roots for file in _python_files(root)}
     if not files:
         raise Stop(f"no Python files below {', '.join(map(str, paths))}")
-    named = sorted((_name(file, base), file) for file in files)
-    return [Packed(name, _read(file)) for name, file in named]
+    named = sorted((name_of(file, base), file) for file in files)
+    return [Packed(name, read(file)) for name, file in named]
 
 
-def _resolved(path: Path) -> Path:
+def resolved(path: Path) -> Path:
+    """Return where a path leads. Raises `Stop` when it leads nowhere."""
     try:
         return path.resolve(strict=True)
     except FileNotFoundError:
@@ -52,7 +53,7 @@ def _resolved(path: Path) -> Path:
         _unreadable(error, path)
 
 
-def _base(roots: Sequence[Path]) -> Path:
+def base_of(roots: Sequence[Path]) -> Path:
     """Return the folder the names are relative to: the one given, or what several have in common."""
     folders = [root if root.is_dir() else root.parent for root in roots]
     return Path(os.path.commonpath(folders))
@@ -60,19 +61,20 @@ def _base(roots: Sequence[Path]) -> Path:
 
 def _python_files(root: Path) -> Iterator[Path]:
     if root.is_dir():
-        yield from _walk(root)
+        yield from (file for file in walk(root) if file.suffix in SUFFIXES)
     elif root.is_file() and root.suffix in SUFFIXES:
         yield root
     else:
         raise Stop(f"{root} is not a Python file")
 
 
-def _walk(root: Path) -> Iterator[Path]:
+def walk(root: Path) -> Iterator[Path]:
+    """Yield the regular files below a folder that a user can see, folder by folder."""
     for folder, folders, names in os.walk(root, onerror=_unreadable):
         folders[:] = sorted(name for name in folders if not _is_skipped(name))
         for file in (Path(folder, name) for name in sorted(names)):
             # lstat comes first: a symlink may lead out of the tree, and a pipe would block the read
-            if file.suffix in SUFFIXES and not file.is_symlink() and file.is_file():
+            if not file.is_symlink() and file.is_file():
                 yield file
 
 
@@ -80,12 +82,14 @@ def _is_skipped(name: str) -> bool:
     return name.startswith(".") or name in SKIPPED
 
 
-def _name(file: Path, base: Path) -> str:
+def name_of(file: Path, base: Path) -> str:
+    """Return the name a file travels under."""
     # A name the file system cannot decode is written with escapes: what travels is always valid text.
     return file.relative_to(base).as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _read(file: Path) -> bytes:
+def read(file: Path) -> bytes:
+    """Return a file's bytes. Raises `Stop` when it cannot be read."""
     try:
         return file.read_bytes()
     except OSError as error:

@@ -18,9 +18,10 @@ from typer.core import TyperGroup
 from typing_extensions import override
 
 from coordinator import __version__
-from coordinator.cli import client_commands, server_commands, stored_commands
+from coordinator.cli import agent_commands, client_commands, server_commands, stored_commands
 from coordinator.cli.exits import ExitCode, Stop
 from coordinator.cli.options import SERVER, TOKEN, ServerOption, TokenOption, examples
+from coordinator.cli.research_command import research
 
 DEBUG = "COORDINATOR_DEBUG"
 
@@ -106,7 +107,11 @@ def _add_servers(app: typer.Typer) -> None:
     app.command(
         rich_help_panel=panel,
         epilog=examples(
-            "coordinator network", "coordinator network --with style,licences", "coordinator network --mail"
+            "coordinator network",
+            "coordinator network --with style,licences",
+            "coordinator network --mail",
+            "coordinator network --research",
+            "coordinator network --office",
         ),
     )(server_commands.network)
     app.command(
@@ -142,6 +147,14 @@ def _add_requests(app: typer.Typer) -> None:
     app.command(
         rich_help_panel=panel,
         epilog=examples(
+            'coordinator research "How are duplicate findings joined?"',
+            'coordinator research "When did `by_type` come in?" ~/src/project --top 5',
+            'coordinator research "Which library reads PDF files?" --format markdown --output answer.md',
+        ),
+    )(research)
+    app.command(
+        rich_help_panel=panel,
+        epilog=examples(
             'coordinator send "What can you do?"',
             'coordinator send "Compare these" --file a.csv --file b.csv --plan compare',
             'coordinator send "" --data \'{"limit": 3}\' --json',
@@ -151,9 +164,7 @@ def _add_requests(app: typer.Typer) -> None:
 
 def _add_questions(app: typer.Typer) -> None:
     panel = "Look at one"
-    app.command(rich_help_panel=panel, epilog=examples("coordinator agents", "coordinator agents --json"))(
-        client_commands.agents
-    )
+    app.add_typer(agent_commands.agent_commands(), name="agents", rich_help_panel=panel)
     app.command(rich_help_panel=panel, epilog=examples("coordinator plans"))(client_commands.plans)
     app.command(
         rich_help_panel=panel,

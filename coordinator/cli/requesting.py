@@ -1,4 +1,4 @@
-"""What `review` and `send` do, once their options are read."""
+"""What `review`, `research` and `send` do, once their options are read."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from coordinator.cli.client import Target, connect
 from coordinator.cli.exits import ExitCode
 from coordinator.cli.formats import check_place, deliver, document
 from coordinator.cli.mails import mail_parts, pack_mails
-from coordinator.cli.message import Parameters, request, source_parts
+from coordinator.cli.message import PYTHON, Parameters, request, source_parts
 from coordinator.cli.options import Format
 from coordinator.cli.pack import Packed, pack
+from coordinator.cli.repository import ALL_MODES, Repository, pack_repository
 from coordinator.cli.tables import branches_table
 from coordinator.cli.terminal import note, plural, printable, say, say_json, size
 from coordinator.cli.view import TaskView
@@ -34,12 +35,42 @@ class Order:
 
 
 async def review(target: Target, paths: Sequence[Path], order: Order, *, dry_run: bool = False) -> ExitCode:
-    """Have the Python files below *paths* reviewed."""
+    """Have the Python files below *paths* reviewed, and beside them what else the plan takes of a repository."""
     files = pack(paths)
+    parts = source_parts(files)
+    if further := await _modes(target, order) - {PYTHON}:
+        repository = pack_repository(paths, further | {PYTHON})
+        files, parts = list(repository.files), list(repository.parts)
+        _tell_notes(repository)
     if dry_run:
         return await _dry_run(target, files, order)
     note(Text(f"{plural(len(files), 'file')}, {size(_bytes(files))}"))
-    return await carry(target, Order(source_parts(files), order.parameters, order.form, order.detach, order.save))
+    return await carry(target, Order(parts, order.parameters, order.form, order.detach, order.save))
+
+
+async def research(
+    target: Target, question: str, paths: Sequence[Path], order: Order, *, dry_run: bool = False
+) -> ExitCode:
+    """Have several agents search what lies below *paths* for what answers the question."""
+    repository = pack_repository(paths, await _modes(target, order) or ALL_MODES)
+    _tell_notes(repository)
+    if dry_run:
+        return await _dry_run(target, repository.files, order)
+    told = f"{plural(len(repository.files), 'file')}, {size(_bytes(repository.files))}"
+    note(Text(f"{told}, with {plural(repository.commits, 'commit')}" if repository.commits else told))
+    parts = [Part(text=question, media_type="text/plain"), *repository.parts]
+    return await carry(target, Order(parts, order.parameters, order.form, order.detach))
+
+
+async def _modes(target: Target, order: Order) -> frozenset[str]:
+    """Return the media types the plan takes, as far as the coordinator tells."""
+    async with connect(target) as connection:
+        return await connection.input_modes(order.parameters.plan or "")
+
+
+def _tell_notes(repository: Repository) -> None:
+    for line in repository.notes:
+        note(Text(printable(line)))
 
 
 async def triage(target: Target, path: Path, most: int | None, order: Order) -> ExitCode:

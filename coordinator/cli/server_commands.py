@@ -14,11 +14,16 @@ from typing import Annotated
 
 import typer
 
+from coordinator.cli.exits import Stop
 from coordinator.cli.options import AllOption, ConfigOption, DbOption, JsonOption, NoInputOption, TopOption
 
 WithOption = Annotated[
     str | None,
-    typer.Option("--with", metavar="NAMES", help="Specialists to start beside the five: style, licences."),
+    typer.Option(
+        "--with",
+        metavar="NAMES",
+        help="Specialists to start beside the five: style, licences, history, documentation, coverage, dependencies.",
+    ),
 ]
 
 
@@ -61,6 +66,9 @@ def serve(
     public_url: Annotated[
         str | None, typer.Option("--public-url", metavar="URL", help="How clients reach it, if not by host and port.")
     ] = None,
+    grpc_port: Annotated[
+        int | None, typer.Option("--grpc-port", min=0, max=65535, help="Where to serve gRPC too; else nowhere.")
+    ] = None,
     auth: Annotated[
         Auth | None, typer.Option("--auth", help="Who may use it; tokens are in the configuration.")
     ] = None,
@@ -81,6 +89,7 @@ def serve(
         "plans": plans,
         "default_plan": default_plan,
         "public_url": public_url,
+        "grpc_port": grpc_port,
         "auth": auth and auth.value,
         "insecure": insecure,
         "log_level": log_level and log_level.value,
@@ -122,11 +131,22 @@ def network(
     mail: Annotated[
         bool, typer.Option("--mail", help="The mail agents and their plan instead of the reviewers; see: triage.")
     ] = False,
+    research: Annotated[
+        bool, typer.Option("--research", help="The agents that search repositories, and their plan; see: research.")
+    ] = False,
+    office: Annotated[
+        bool, typer.Option("--office", help="The agents for texts, letters and invoices, and their plans, instead.")
+    ] = False,
 ) -> None:
     """Keep the specialists and a coordinator running until Ctrl-C, on the ports of the agent cards."""
     from coordinator.cli import members, performing
 
-    cast = members.MAIL if mail else members.REVIEWERS
+    networks = {"--mail": mail, "--research": research, "--office": office}
+    chosen = [option for option, is_given in networks.items() if is_given]
+    if len(chosen) > 1:
+        raise Stop(f"{' and '.join(chosen)} are {len(chosen)} networks: start each on a --port of its own")
+    casts = {"--mail": members.MAIL, "--research": members.RESEARCH, "--office": members.OFFICE}
+    cast = casts[chosen[0]] if chosen else members.REVIEWERS
     raise typer.Exit(performing.keep_running(port, db, cards, cast, _names(extra)))
 
 

@@ -23,6 +23,8 @@ def serve(config: Path | None, options: Mapping[str, Any]) -> int:
         settings = load_settings(config, _given(options))
         # The SDK wraps every call in a span even when nobody collects them; who does sets this to true.
         os.environ.setdefault("OTEL_INSTRUMENTATION_A2A_SDK_ENABLED", "false")
+        # gRPC's own lines would stand between ours; what matters is told by the errors of calls.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         # The server and its database cost a second to import, which no other command should pay.
         from coordinator import server  # noqa: PLC0415
 

@@ -70,7 +70,9 @@ def status(where: Path | str, *, as_json: bool) -> ExitCode:
     """Show what a database is and holds."""
     found = look(where)
     if as_json:
-        say_json({"path": shown(where), **asdict(found), "newestSchema": SCHEMA_VERSION, "isCurrent": found.is_current})
+        counts = {"owed": found.pushes.owed, "givenUp": found.pushes.given_up}
+        about = {"newestSchema": SCHEMA_VERSION, "isCurrent": found.is_current}
+        say_json({"path": shown(where), **asdict(found), "pushes": counts, **about})
         return ExitCode.OK
     version = "up to date" if found.is_current else "older than this program; see: coordinator db upgrade"
     grid = Table.grid(padding=(0, 2))
@@ -79,6 +81,8 @@ def status(where: Path | str, *, as_json: bool) -> ExitCode:
     grid.add_row("schema", Text(f"{found.schema}, {version}"))
     grid.add_row("size", Text(f"{size(found.size)}{unused}"))
     grid.add_row("tasks", Text(", ".join(f"{count} {name}" for name, count in found.tasks.items())))
+    pushes = found.pushes
+    grid.add_row("webhooks", Text(f"{pushes.owed} still to be told something, {pushes.given_up} given up"))
     say(grid)
     return ExitCode.OK
 

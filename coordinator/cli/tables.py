@@ -63,6 +63,47 @@ def agents_table(agents: Iterable[Json]) -> Table:
     return table
 
 
+def met_lines(found: Json) -> Table:
+    """Return what was found out about an agent that is to be added."""
+    interface, answers = found["interface"], "it answers" if found["answered"] else "not asked"
+    ways = [name for key, name in (("streaming", "stream"), ("pushNotifications", "push")) if found[key]]
+    skills = (
+        f"{skill['id']} ({', '.join(skill['tags'])})" if skill["tags"] else skill["id"] for skill in found["skills"]
+    )
+    rows = {
+        "agent": " ".join(filter(None, (found["calledItself"], found["version"]))),
+        "name": found["name"],
+        "interface": f"{interface['binding']} {interface['version']} {interface['url']}, {answers}",
+        "waits by": ", ".join([*ways, "poll"]),
+        "skills": ", ".join(skills) or "none: plans choose it by its name",
+        "token": f"from {found['tokenEnv']}" if found["tokenEnv"] else "none",
+    }
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column()
+    table.add_column(overflow="fold")
+    for what, value in rows.items():
+        table.add_row(what, Text(printable(value)))
+    return table
+
+
+def entries_table(entries: Iterable[Json]) -> Table:
+    """Return the entries of a configuration: where the card is, whose it is, and what else is said of it."""
+    table = plain_table("card", "agents", "token from", "more")
+    for entry in entries:
+        more = {key: value for key, value in entry.items() if key not in {"card", "agents", "name", "token_env"}}
+        table.add_row(
+            Text(printable(entry["card"])),
+            Text(printable(", ".join(entry["agents"]) or "as its card says")),
+            Text(printable(entry.get("token_env", ""))),
+            Text(printable(", ".join(f"{key}: {_listed(value)}" for key, value in more.items()))),
+        )
+    return table
+
+
+def _listed(value: Any) -> str:
+    return " ".join(value) if isinstance(value, tuple) else str(value)
+
+
 def _branches_words(branches: Any) -> str:
     """Return `3 of 50, 2 wait`; a cap that was lowered says from what."""
     if not isinstance(branches, Mapping):

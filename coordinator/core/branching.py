@@ -68,7 +68,9 @@ class Branching:
         if branch.started_at is not None:
             return
         branch.started_at = at
-        if run.stage.hedge_s is not None:
+        # Told after it has asked, the start is no reason to send another one beside it: an agent that asks is at work.
+        has_asked = any(attempt.questions for attempt in branch.attempts)
+        if run.stage.hedge_s is not None and not has_asked:
             branch.hedge_at = at + run.stage.hedge_s
             run.set_timer(branch.hedge_at, branch)
 

@@ -434,7 +434,7 @@ class Coordination:
         planned = [branch for branch in self.branches() if not branch.stage.merges_for]
         reason = reasons.completed(planned)
         verdict = Verdict.COMPLETE
-        if reasons.missing(planned):
+        if reasons.missed(planned):
             verdict = Verdict.PARTIAL
             self.artifacts = tuple(_labelled(artifact, reason) for artifact in self.artifacts)
         self._finish(TaskState.COMPLETED, verdict, reason, at)

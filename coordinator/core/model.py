@@ -112,6 +112,7 @@ class AgentRef:
     understands_us: bool = False  #: its card declares our extension
     skills: tuple[str, ...] = ()
     pushing: bool = False  #: waited for by push, where it is not by stream and there is a webhook
+    input_modes: tuple[str, ...] = ()  #: media types its card lists; empty: anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +278,7 @@ class Stage:
     most_sub_tasks: int = 1000
     uses: tuple[str, ...] = ()  #: stages whose merged artifacts every sub-task gets as well
     with_message: bool = True  #: every sub-task gets the parts of the client's message
+    by_type: bool = False  #: agents get only what their cards list: of the message, or of what is split
     limits: Limits = Limits()
     retry: Retry = Retry()
     exhausted: Exhausted = Exhausted.COUNT

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from coordinator.core.branch import Branch
+from coordinator.core.model import Release
 from coordinator.core.states import BranchState
 
 MOST_NAMED = 10
@@ -16,10 +17,15 @@ def missing(branches: Iterable[Branch]) -> list[Branch]:
     return [branch for branch in branches if branch.state in {BranchState.FAILED, BranchState.TIMED_OUT}]
 
 
+def missed(branches: Iterable[Branch]) -> list[Branch]:
+    """Return the branches a completed answer lacks: in a race the others are not in it anyway."""
+    return missing(branch for branch in branches if branch.stage.release is not Release.FIRST)
+
+
 def completed(branches: Sequence[Branch]) -> str:
     """Say how many branches the answer rests on, and label it when some are missing."""
     count = f"{_succeeded(branches)} of {len(branches)} branches succeeded"
-    absent = missing(branches)
+    absent = missed(branches)
     return f"Partial result: {count}; missing: {_list(absent)}." if absent else f"{count}."
 
 

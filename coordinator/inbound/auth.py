@@ -37,13 +37,17 @@ class TokenBackend(AuthenticationBackend):
         # A specialist that pushes shows a token of its own, which the webhook checks.
         if path in PUBLIC or path.endswith(CARD) or path.startswith(f"{WEBHOOK}/"):
             return None
-        scheme, _, token = conn.headers.get("authorization", "").partition(" ")
+        return AuthCredentials(["authenticated"]), SimpleUser(self.principal(conn.headers.get("authorization", "")))
+
+    def principal(self, authorization: str) -> str:
+        """Return the name behind the value of an Authorization header. Raises `AuthenticationError`."""
+        scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise AuthenticationError("this server wants a bearer token")
         name = self._names.get(_hash(token.strip()))
         if name is None:
             raise AuthenticationError("this bearer token is not known")
-        return AuthCredentials(["authenticated"]), SimpleUser(name)
+        return name
 
 
 def refuse(_: HTTPConnection, error: AuthenticationError) -> Response:

@@ -23,7 +23,7 @@ def coordinator_card(settings: Settings, plans: Iterable[PlanFile]) -> a2a.Agent
         settings,
         name=settings.name,
         description=settings.description,
-        interfaces=_interfaces(settings.url),
+        interfaces=_interfaces(settings),
         plans=known,
     )
 
@@ -34,7 +34,7 @@ def plan_card(settings: Settings, plan: PlanFile) -> a2a.AgentCard:
         settings,
         name=plan.name,
         description=plan.description,
-        interfaces=_plan_interfaces(settings.url, plan.name),
+        interfaces=_plan_interfaces(settings, plan.name),
         plans=[plan],
     )
 
@@ -48,7 +48,7 @@ def _card(
         version=__version__,
         supported_interfaces=interfaces,
         capabilities=a2a.AgentCapabilities(
-            streaming=True, push_notifications=False, extended_agent_card=False, extensions=[_extension(plans)]
+            streaming=True, push_notifications=True, extended_agent_card=False, extensions=[_extension(plans)]
         ),
         default_input_modes=sorted({mode for plan in plans for mode in plan.input_modes}),
         default_output_modes=OUTPUT_MODES,
@@ -61,20 +61,33 @@ def _card(
     return card
 
 
-def _interfaces(url: str) -> list[a2a.AgentInterface]:
+def _interfaces(settings: Settings) -> list[a2a.AgentInterface]:
     """Return every interface in both versions, 1.0 first: clients take the first one they speak."""
+    url = settings.url
+    served = [("JSONRPC", f"{url}/"), ("HTTP+JSON", url)]
+    if settings.grpc_target:
+        served.append(("GRPC", settings.grpc_target))
     return [
         a2a.AgentInterface(url=target, protocol_binding=binding, protocol_version=version)
         for version in ("1.0", "0.3")
-        for binding, target in (("JSONRPC", f"{url}/"), ("HTTP+JSON", url))
+        for binding, target in served
     ]
 
 
-def _plan_interfaces(url: str, plan: str) -> list[a2a.AgentInterface]:
-    """Return the plan's interfaces: REST of 1.0 puts the tenant into the path itself, 0.3 knows no tenants."""
+def _plan_interfaces(settings: Settings, plan: str) -> list[a2a.AgentInterface]:
+    """Return the plan's interfaces: REST of 1.0 puts the tenant into the path itself, 0.3 knows no tenants.
+
+    A gRPC service has no path either, so clients of 0.3 reach a plan by JSON-RPC and REST only.
+    """
+    url = settings.url
+    of_1_0 = [("JSONRPC", f"{url}/{plan}"), ("HTTP+JSON", url)]
+    if settings.grpc_target:
+        of_1_0.append(("GRPC", settings.grpc_target))
     return [
-        a2a.AgentInterface(url=f"{url}/{plan}", protocol_binding="JSONRPC", protocol_version="1.0", tenant=plan),
-        a2a.AgentInterface(url=url, protocol_binding="HTTP+JSON", protocol_version="1.0", tenant=plan),
+        *(
+            a2a.AgentInterface(url=target, protocol_binding=binding, protocol_version="1.0", tenant=plan)
+            for binding, target in of_1_0
+        ),
         a2a.AgentInterface(url=f"{url}/{plan}", protocol_binding="JSONRPC", protocol_version="0.3"),
         a2a.AgentInterface(url=f"{url}/{plan}", protocol_binding="HTTP+JSON", protocol_version="0.3"),
     ]

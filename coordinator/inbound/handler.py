@@ -16,12 +16,7 @@ from a2a.server.context import ServerCallContext
 from a2a.server.request_handlers.request_handler import validate_request_params
 from a2a.server.routes import DefaultServerCallContextBuilder
 from a2a.types import a2a_pb2 as a2a
-from a2a.utils.errors import (
-    PushNotificationNotSupportedError,
-    TaskNotCancelableError,
-    TaskNotFoundError,
-    UnsupportedOperationError,
-)
+from a2a.utils.errors import TaskNotCancelableError, TaskNotFoundError, UnsupportedOperationError
 from starlette.requests import Request
 from typing_extensions import override
 
@@ -34,9 +29,17 @@ from coordinator.drivers import Driver
 from coordinator.errors import BadPageToken, RequestRefused, RetryLater, TaskClosed
 from coordinator.inbound.edge import ACTIVATED
 from coordinator.inbound.intake import Caller, Intake
-from coordinator.inbound.refusals import HistoryLength, NotOffered, check_history_length, check_page_size, invalid
+from coordinator.inbound.pushes import PushConfigs, PushOperations
+from coordinator.inbound.refusals import (
+    HistoryLength,
+    check_history_length,
+    check_page_size,
+    invalid,
+    status_after,
+)
 from coordinator.inbound.retrying import SCOPE, noting_refusals
 from coordinator.inbound.stopping import Stopping
+from coordinator.inbound.versions import is_old_version
 from coordinator.journal import HIDDEN, Head, Journal, Scope, TaskFilter
 from coordinator.journal.codec import encode
 from coordinator.projection import Event, Projection, Renderer
@@ -62,7 +65,7 @@ class CallContexts(DefaultServerCallContextBuilder):
 
 @noting_refusals
 @dataclass(slots=True)
-class TaskService(NotOffered):
+class TaskService(PushOperations):
     """Serves tasks to clients, each only its own (spec 13.1)."""
 
     intake: Intake
@@ -72,6 +75,7 @@ class TaskService(NotOffered):
     driver: Driver
     stopping: Stopping
     plans: Collection[str]
+    configs: PushConfigs
 
     @override
     @validate_request_params
@@ -97,7 +101,7 @@ class TaskService(NotOffered):
         The stream ends with a question; an authorisation may come by itself, so that one is waited for (spec 7.6.1).
         """
         task_id, told = await self._accept(params, context)
-        ends = {TaskState.INPUT_REQUIRED, *([TaskState.AUTH_REQUIRED] if _is_old_version(context) else [])}
+        ends = {TaskState.INPUT_REQUIRED, *([TaskState.AUTH_REQUIRED] if is_old_version(context) else [])}
         async with aclosing(self._stream(task_id, _history_length(params.configuration), ends, told)) as events:
             async for event in events:
                 yield event
@@ -132,11 +136,10 @@ class TaskService(NotOffered):
         check_history_length(params)
         check_page_size(params)
         state = state_in(params.status)
-        after = params.status_timestamp_after
         query = TaskFilter(
             context_id=params.context_id or None,
             state=str(state) if state else None,
-            status_after=after.ToMicroseconds() / 1e6 if params.HasField("status_timestamp_after") else None,
+            status_after=status_after(params),
             page_size=params.page_size or 50,
             page_token=params.page_token,
         )
@@ -182,8 +185,6 @@ class TaskService(NotOffered):
         """Take the message in; return the id of its task, and how much was told of that before the message came."""
         self.stopping.refuse_new()
         check_history_length(params.configuration, "configuration.")
-        if params.configuration.HasField("task_push_notification_config"):
-            raise PushNotificationNotSupportedError
         scope = self._scope(params, context)
         head = await self._head(params.message.task_id, params, context) if params.message.task_id else None
         caller = Caller(
@@ -193,6 +194,7 @@ class TaskService(NotOffered):
             idempotency_key=context.state.get("headers", {}).get("idempotency-key", ""),
             headers=context.state.get("headers", {}),
         )
+        caller = replace(caller, push=await self.configs.sent_with(params, context))
         try:
             if head is not None:
                 return head.task_id, await self._receive(params, caller, head)
@@ -292,6 +294,7 @@ class TaskService(NotOffered):
             raise TaskNotFoundError
         return view
 
+    @override
     async def _head(self, task_id: str, params: object, context: ServerCallContext) -> Head:
         """Return the head of a task of this caller; foreign and unknown ones are told alike (spec 13.1)."""
         scope = self._scope(params, context)  # first: a wrong tenant must not tell whether the task exists
@@ -309,11 +312,6 @@ class TaskService(NotOffered):
         if len(named) > 1:
             raise invalid("tenant", f"the request names different plans: {', '.join(sorted(named))}")
         return Scope(owner=context.user.user_name, tenant=next(iter(named), ""))
-
-
-def _is_old_version(context: ServerCallContext) -> bool:
-    """Whether the request is of protocol 0.3, which is what one without the header is (spec 3.6.2)."""
-    return not str(context.state.get("headers", {}).get("a2a-version", "")).startswith("1")
 
 
 def _history_length(holder: HistoryLength) -> int | None:

@@ -22,12 +22,13 @@ from coordinator.core.extension import URI
 from coordinator.core.model import Limits, Payload, Plan, Stage, TaskState
 from coordinator.directory import Directory
 from coordinator.dispatch import sub_tasks_of
-from coordinator.errors import RequestRefused
+from coordinator.errors import RequestRefused, TooManyPushes
 from coordinator.inbound.answers import check_credentials, refuse_secrets, replies_in
 from coordinator.inbound.cards import plan_card
 from coordinator.inbound.contexts import Contexts
 from coordinator.inbound.journey import arrival
-from coordinator.journal import HIDDEN, Acceptance, Head, Journal, NewTask, Scope
+from coordinator.inbound.pushes import FIELD, too_many
+from coordinator.journal import HIDDEN, Acceptance, Head, Journal, NewTask, PushConfig, Scope
 from coordinator.journal.codec import decode_all, encode
 from coordinator.outbound import RunTimes
 from coordinator.planning import Asked, PlanFile, PlannedTask, resolve
@@ -97,6 +98,7 @@ class Caller:
     idempotency_key: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     has_to_wait: bool = False  #: a new task is not begun at once
+    push: PushConfig | None = None  #: where the task's changes are to be pushed; without an id, the task's is its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +182,14 @@ class Intake:
             state=HIDDEN if resolved.passes_through and not caller.has_to_wait else TaskState.SUBMITTED,
             at=now,
         )
+        push = caller.push and replace(caller.push, config_id=caller.push.config_id or accepted.task_id)
         acceptance = await self.journal.accept(
             new,
             encode(accepted),
             payloads=(*payloads, *made),
             key=_key(request, caller),
             window_s=self.settings.deduplication_window,
+            push=push,
         )
         if caller.idempotency_key and not acceptance.created:
             await self._check_repeats(acceptance.task_id, accepted)
@@ -205,7 +209,18 @@ class Intake:
         key = _key(request, caller)
         receipt = key or str(uuid.uuid4())
         received = MessageReceived(at=await self.journal.now(), receipt=receipt, message=message, replies=replies)
-        await self.journal.put(head.task_id, encode(received), payloads=(*payloads, *made), key=key)
+        most = self.settings.max_pushes
+        try:
+            await self.journal.put(
+                head.task_id,
+                encode(received),
+                payloads=(*payloads, *made),
+                key=key,
+                push=caller.push,
+                most_pushes=most,
+            )
+        except TooManyPushes as error:
+            raise RequestRefused(f"{FIELD}.id", too_many(most)) from error
         return receipt
 
     async def _check_repeats(self, task_id: str, again: TaskAccepted) -> None:

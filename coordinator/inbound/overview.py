@@ -119,6 +119,7 @@ def _plan(plan: PlanFile, *, is_default: bool) -> dict[str, Any]:
         "name": plan.name,
         "description": plan.description,
         "default": is_default,
+        "inputModes": list(plan.input_modes),
         "stages": [
             {
                 "name": name,

@@ -9,7 +9,7 @@ from a2a.server.context import ServerCallContext
 from a2a.server.request_handlers.request_handler import RequestHandler
 from a2a.types import a2a_pb2 as a2a
 from a2a.utils.constants import MAX_LIST_TASKS_PAGE_SIZE
-from a2a.utils.errors import InvalidParamsError, PushNotificationNotSupportedError, UnsupportedOperationError
+from a2a.utils.errors import InvalidParamsError, UnsupportedOperationError
 from typing_extensions import override
 
 HistoryLength = a2a.SendMessageConfiguration | a2a.GetTaskRequest | a2a.ListTasksRequest
@@ -33,36 +33,21 @@ def check_page_size(params: a2a.ListTasksRequest) -> None:
         raise invalid("page_size", f"a page has 1 to {MAX_LIST_TASKS_PAGE_SIZE} tasks")
 
 
+def status_after(params: a2a.ListTasksRequest) -> float | None:
+    """Return the earliest status timestamp a client asks for, in seconds. Raises `InvalidParamsError`.
+
+    gRPC takes any number for one; over JSON it has been parsed as a date before.
+    """
+    if not params.HasField("status_timestamp_after"):
+        return None
+    try:
+        return params.status_timestamp_after.ToMicroseconds() / 1e6
+    except ValueError as error:
+        raise invalid("status_timestamp_after", "it is no time of this calendar") from error
+
+
 class NotOffered(RequestHandler):
     """The operations behind capabilities our card denies (spec 3.3.4)."""
-
-    @override
-    async def on_create_task_push_notification_config(
-        self, params: a2a.TaskPushNotificationConfig, context: ServerCallContext
-    ) -> a2a.TaskPushNotificationConfig:
-        """Refuse."""
-        raise PushNotificationNotSupportedError
-
-    @override
-    async def on_get_task_push_notification_config(
-        self, params: a2a.GetTaskPushNotificationConfigRequest, context: ServerCallContext
-    ) -> a2a.TaskPushNotificationConfig:
-        """Refuse."""
-        raise PushNotificationNotSupportedError
-
-    @override
-    async def on_list_task_push_notification_configs(
-        self, params: a2a.ListTaskPushNotificationConfigsRequest, context: ServerCallContext
-    ) -> a2a.ListTaskPushNotificationConfigsResponse:
-        """Refuse."""
-        raise PushNotificationNotSupportedError
-
-    @override
-    async def on_delete_task_push_notification_config(
-        self, params: a2a.DeleteTaskPushNotificationConfigRequest, context: ServerCallContext
-    ) -> None:
-        """Refuse."""
-        raise PushNotificationNotSupportedError
 
     @override
     async def on_get_extended_agent_card(

@@ -21,9 +21,11 @@ from coordinator.journal.protocol import (
     TaskFilter,
     TaskPage,
 )
+from coordinator.journal.pushing import ANY_TASK, OwedPush, Place, PushConfig, PushCounts
 from coordinator.journal.sql import SqlJournal
 
 __all__ = [
+    "ANY_TASK",
     "HIDDEN",
     "Acceptance",
     "Claim",
@@ -35,8 +37,12 @@ __all__ = [
     "Journal",
     "MemoryJournal",
     "NewTask",
+    "OwedPush",
     "Payload",
+    "Place",
     "Pruned",
+    "PushConfig",
+    "PushCounts",
     "Record",
     "Scope",
     "SqlJournal",

@@ -10,10 +10,14 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
+from typing_extensions import override
+
 from coordinator.errors import ClaimLost, JournalClosed, JournalError, TaskClosed, UnknownTask
 from coordinator.journal.clock import Clock, system_time
+from coordinator.journal.memory_pushes import HeldPush, MemoryPushes, keep_push
 from coordinator.journal.paging import Cursor, cursor_of, token_after
 from coordinator.journal.protocol import HIDDEN, Acceptance, Claim, Entry, Head, InboxItem, Pruned, Status, TaskPage
+from coordinator.journal.pushing import PushState
 from coordinator.journal.signals import Signals
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
         Subscription,
         TaskFilter,
     )
+    from coordinator.journal.pushing import PushConfig
 
 
 @dataclass(slots=True)
@@ -37,6 +42,7 @@ class _Coordination:
     entries: list[Entry]
     inbox: dict[int, InboxItem] = field(default_factory=dict)
     digests: set[str] = field(default_factory=set)
+    pushes: dict[str, HeldPush] = field(default_factory=dict)
     final: bytes | None = None
 
 
@@ -46,7 +52,7 @@ class _Key(NamedTuple):
     is_acceptance: bool
 
 
-class MemoryJournal:
+class MemoryJournal(MemoryPushes):
     """A `Journal` in dictionaries; *now* is its clock."""
 
     def __init__(self, now: Clock = system_time) -> None:
@@ -58,12 +64,20 @@ class MemoryJournal:
         self._signals = Signals()
         self._closed = False
 
+    @override
     async def now(self) -> float:
         """Return the time of the clock it was given."""
         return self._now()
 
     async def accept(
-        self, task: NewTask, record: Record, *, payloads: Iterable[Payload] = (), key: str = "", window_s: float = 600.0
+        self,
+        task: NewTask,
+        record: Record,
+        *,
+        payloads: Iterable[Payload] = (),
+        key: str = "",
+        window_s: float = 600.0,
+        push: PushConfig | None = None,
     ) -> Acceptance:
         """Create a head with *record* as entry 1, unless *key* was accepted within *window_s*."""
         known = self._open_tasks()
@@ -78,10 +92,21 @@ class MemoryJournal:
             self._keys[key] = _Key(task.task_id, now, is_acceptance=True)
         known[task.task_id] = held = _Coordination(_fresh(task), [Entry(1, record)])
         self._keep(held, payloads)
+        if push:
+            keep_push(held, push, most=1)
         self._signals.hint(task.task_id)
         return Acceptance(task.task_id, created=True)
 
-    async def put(self, task_id: str, record: Record, *, payloads: Iterable[Payload] = (), key: str = "") -> bool:
+    async def put(
+        self,
+        task_id: str,
+        record: Record,
+        *,
+        payloads: Iterable[Payload] = (),
+        key: str = "",
+        push: PushConfig | None = None,
+        most_pushes: int = 1,
+    ) -> bool:
         """Leave *record* in the inbox and make the coordination due."""
         held = self._open_tasks().get(task_id)
         if held is None:
@@ -90,6 +115,8 @@ class MemoryJournal:
             return False
         if held.head.status is Status.CLOSED:
             raise TaskClosed
+        if push:
+            keep_push(held, push, most_pushes)
         self._keep(held, payloads)
         if key:
             self._keys[key] = _Key(task_id, self._now(), is_acceptance=False)
@@ -185,7 +212,7 @@ class MemoryJournal:
 
     async def prune(self, *, closed_before: float, keys_before: float, limit: int = 20) -> Pruned:
         """Forget up to *limit* closed coordinations, and up to as many keys."""
-        heads = [held.head for held in self._open_tasks().values() if held.head.status is Status.CLOSED]
+        heads = [held.head for held in self._open_tasks().values() if _may_go(held)]
         old = sorted((head.status_at, head.task_id) for head in heads if head.status_at < closed_before)[:limit]
         gone = [self._coordinations.pop(task_id) for _, task_id in old]
         used = {digest for held in self._coordinations.values() for digest in held.digests}
@@ -206,10 +233,15 @@ class MemoryJournal:
         """Refuse everything from now on."""
         self._closed = True
 
+    @override
     def _open_tasks(self) -> dict[str, _Coordination]:
         if self._closed:
             raise JournalClosed
         return self._coordinations
+
+    @override
+    def _hint(self, task_id: str) -> None:
+        self._signals.hint(task_id)
 
     def _keep(self, held: _Coordination, payloads: Iterable[Payload]) -> None:
         for payload in payloads:
@@ -234,6 +266,11 @@ def _fresh(task: NewTask) -> Head:
         created_at=task.at,
         status_at=task.at,
     )
+
+
+def _may_go(held: _Coordination) -> bool:
+    is_owed = any(push.state is PushState.OPEN for push in held.pushes.values())
+    return held.head.status is Status.CLOSED and not is_owed
 
 
 def _holds(claim: Claim, head: Head) -> bool:

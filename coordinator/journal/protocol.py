@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from coordinator.core.model import Payload
+from coordinator.journal.pushing import PushBook, PushConfig
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -166,7 +167,7 @@ class Subscription(Protocol):
         ...
 
 
-class Journal(Protocol):
+class Journal(PushBook, Protocol):
     """The facts of all coordinations.
 
     Every method may raise `JournalUnavailable` when the storage cannot be reached;
@@ -178,20 +179,38 @@ class Journal(Protocol):
         ...
 
     async def accept(
-        self, task: NewTask, record: Record, *, payloads: Iterable[Payload] = (), key: str = "", window_s: float = 600.0
+        self,
+        task: NewTask,
+        record: Record,
+        *,
+        payloads: Iterable[Payload] = (),
+        key: str = "",
+        window_s: float = 600.0,
+        push: PushConfig | None = None,
     ) -> Acceptance:
         """Create a head with *record* as entry 1, status due, unless *key* was accepted within *window_s*.
 
-        An empty key is never compared. The older task is returned for a known key, and nothing is written.
+        An empty key is never compared. The older task is returned for a known key, and nothing is written. *push* is
+        kept with the task, and told everything that follows.
         Raises `JournalError` for a task id that is taken.
         """
         ...
 
-    async def put(self, task_id: str, record: Record, *, payloads: Iterable[Payload] = (), key: str = "") -> bool:
+    async def put(
+        self,
+        task_id: str,
+        record: Record,
+        *,
+        payloads: Iterable[Payload] = (),
+        key: str = "",
+        push: PushConfig | None = None,
+        most_pushes: int = 1,
+    ) -> bool:
         """Leave *record* in the inbox and make the coordination due; raise the turn if it was idle.
 
         Returns False, and writes nothing, for a known *key*, also when the coordination was closed since.
-        Raises `UnknownTask`; raises `TaskClosed` when the coordination is closed.
+        *push* is kept as `set_push` does. Raises `UnknownTask`; raises `TaskClosed` when the coordination is closed,
+        and `TooManyPushes` when it has *most_pushes* others.
         """
         ...
 
@@ -263,13 +282,14 @@ class Journal(Protocol):
         """Forget up to *limit* coordinations, and up to as many keys: call it until nothing is pruned.
 
         Of the closed ones, the one whose state is the oldest goes first, if that was before *closed_before*, with
-        everything that is only its own: a payload goes with the last coordination that brought it. Keys of
+        everything that is only its own: a payload goes with the last coordination that brought it. One that owes a push
+        stays until that is delivered or given up. Keys of
         `accept` go when they came before *keys_before*; what was put with one is recognised as long as its task is.
         """
         ...
 
     def subscribe(self, task_id: str) -> AbstractAsyncContextManager[Subscription]:
-        """Receive hints about *task_id* inside the context; a hint given between two waits is kept."""
+        """Receive hints about *task_id* inside the context, or all with `ANY_TASK`; one between two waits is kept."""
         ...
 
     async def close(self) -> None:

@@ -10,6 +10,8 @@ import asyncio
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from coordinator.journal.pushing import ANY_TASK
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -56,9 +58,10 @@ class Signals:
                 del self._receivers[task_id]
 
     def hint(self, task_id: str) -> None:
-        """Wake all subscribers of *task_id*."""
-        for receiver in self._receivers.get(task_id, ()):
-            receiver.hint()
+        """Wake all subscribers of *task_id*, and those of all tasks; nobody for no task."""
+        for key in (task_id, ANY_TASK) if task_id else ():
+            for receiver in self._receivers.get(key, ()):
+                receiver.hint()
 
     @contextmanager
     def heed(self, on_change: Callable[[str | None], None]) -> Iterator[None]:
@@ -71,7 +74,11 @@ class Signals:
 
     def overhear(self, task_id: str | None) -> None:
         """Another process changed *task_id*; None: changes may have been missed."""
-        for known in [task_id] if task_id is not None else list(self._receivers):
-            self.hint(known)
+        if task_id is None:
+            for receivers in self._receivers.values():
+                for receiver in receivers:
+                    receiver.hint()
+        else:
+            self.hint(task_id)
         for on_change in tuple(self._heeding):
             on_change(task_id)

@@ -14,11 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from typing_extensions import override
+
 from coordinator.errors import CoordinatorError, JournalClosed
 from coordinator.journal import places, sql_prune, sql_reads, sql_writes
 from coordinator.journal.clock import Clock
 from coordinator.journal.protocol import Pruned
 from coordinator.journal.signals import Signals
+from coordinator.journal.sql_pushing import SqlPushes
 from coordinator.journal.writer import Writer
 
 if TYPE_CHECKING:
@@ -43,11 +46,12 @@ if TYPE_CHECKING:
         TaskFilter,
         TaskPage,
     )
+    from coordinator.journal.pushing import PushConfig
 
 T = TypeVar("T")
 
 
-class SqlJournal:
+class SqlJournal(SqlPushes):
     """A `Journal` in a SQLite file that no other process may open meanwhile, or in PostgreSQL, which any number may."""
 
     def __init__(self, database: Database, *, readers: int, now: Clock | None) -> None:
@@ -87,7 +91,14 @@ class SqlJournal:
         return self._clock() if self._clock else await self._read(self._database.now)
 
     async def accept(
-        self, task: NewTask, record: Record, *, payloads: Iterable[Payload] = (), key: str = "", window_s: float = 600.0
+        self,
+        task: NewTask,
+        record: Record,
+        *,
+        payloads: Iterable[Payload] = (),
+        key: str = "",
+        window_s: float = 600.0,
+        push: PushConfig | None = None,
     ) -> Acceptance:
         """Create a head with *record* as entry 1, unless *key* was accepted within *window_s*."""
         work = partial(
@@ -98,13 +109,30 @@ class SqlJournal:
             key=key,
             clock=self._time,
             window_s=window_s,
+            push=push,
         )
         return await self._writer.submit(work, task_id=task.task_id)
 
-    async def put(self, task_id: str, record: Record, *, payloads: Iterable[Payload] = (), key: str = "") -> bool:
+    async def put(
+        self,
+        task_id: str,
+        record: Record,
+        *,
+        payloads: Iterable[Payload] = (),
+        key: str = "",
+        push: PushConfig | None = None,
+        most_pushes: int = 1,
+    ) -> bool:
         """Leave *record* in the inbox and make the coordination due."""
         work = partial(
-            sql_writes.put, task_id=task_id, record=record, payloads=tuple(payloads), key=key, clock=self._time
+            sql_writes.put,
+            task_id=task_id,
+            record=record,
+            payloads=tuple(payloads),
+            key=key,
+            clock=self._time,
+            push=push,
+            most_pushes=most_pushes,
         )
         return await self._writer.submit(work, task_id=task_id)
 
@@ -208,14 +236,20 @@ class SqlJournal:
             self._database.give_back(connection)
         return pruned
 
-    def _time(self, connection: Connection) -> float:
-        return self._clock() if self._clock else self._database.now(connection)
-
     def _overhear(self, task_id: str | None) -> None:
         # A closed loop means that nobody waits any more.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._signals.overhear, task_id)
 
+    @override
+    def _time(self, connection: Connection) -> float:
+        return self._clock() if self._clock else self._database.now(connection)
+
+    @override
+    async def _write(self, work: Callable[[Connection], T], task_id: str, *, is_change: bool = False) -> T:
+        return await self._writer.submit(work, task_id=task_id, is_change=is_change)
+
+    @override
     async def _read(self, query: Callable[[Connection], T]) -> T:
         if self._is_closed:
             raise JournalClosed

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, exists, func, select, text
 
 from coordinator.journal.protocol import Pruned
-from coordinator.journal.sql_schema import head, inbox, journal, payload, payload_use
+from coordinator.journal.sql_schema import head, inbox, journal, payload, payload_use, push
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 # Written out, since SQLite looks for its partial indexes before it knows the values.
 _IS_CLOSED = text("status = 'closed'")
+# What is owed is delivered or given up first.
+_OWES_NOTHING = ~exists().where(push.c.task_id == head.c.task_id, text("push.state = 'open'"))
 _OLD = (
     select(head.c.task_id)
-    .where(_IS_CLOSED, head.c.status_at < bindparam("before"))
+    .where(_IS_CLOSED, head.c.status_at < bindparam("before"), _OWES_NOTHING)
     .order_by(head.c.status_at, head.c.task_id)
     .limit(bindparam("most"))
 )
@@ -35,15 +37,21 @@ _FORGET_USE = delete(payload_use).where(payload_use.c.task_id == bindparam("of_t
 _FORGET_PAYLOAD = delete(payload).where(
     payload.c.digest == bindparam("of_digest"), ~exists().where(payload_use.c.digest == payload.c.digest)
 )
-_FORGET_TASK = tuple(delete(table).where(table.c.task_id == bindparam("of_task")) for table in (journal, inbox, head))
+_FORGET_TASK = tuple(
+    delete(table).where(table.c.task_id == bindparam("of_task")) for table in (push, journal, inbox, head)
+)
 _FORGET_ITEM = delete(inbox).where(inbox.c.number == bindparam("of_number"))
 
-_IS_OLD = head.c.task_id.in_(select(head.c.task_id).where(_IS_CLOSED, head.c.status_at < bindparam("before")))
+_IS_OLD = head.c.task_id.in_(
+    select(head.c.task_id).where(_IS_CLOSED, head.c.status_at < bindparam("before"), _OWES_NOTHING)
+)
 _USED = select(payload_use.c.digest).join(head, head.c.task_id == payload_use.c.task_id)
 _FREED = select(func.count(), func.coalesce(func.sum(func.length(payload.c.body)), 0)).where(
     payload.c.digest.in_(_USED.where(_IS_OLD)), payload.c.digest.not_in(_USED.where(~_IS_OLD))
 )
-_COUNT_OLD = select(func.count()).select_from(head).where(_IS_CLOSED, head.c.status_at < bindparam("before"))
+_COUNT_OLD = (
+    select(func.count()).select_from(head).where(_IS_CLOSED, head.c.status_at < bindparam("before"), _OWES_NOTHING)
+)
 
 
 def prune(connection: Connection, closed_before: float, keys_before: float, limit: int) -> Pruned:

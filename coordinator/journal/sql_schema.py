@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -106,6 +106,30 @@ payload_use = Table(
     Column("task_id", _TaskId, ForeignKey("head.task_id"), primary_key=True),
 )
 Index("payload_use_by_task", payload_use.c.task_id)
+
+# Where clients want to be told, and how far they were: see pushing.py.
+push = Table(
+    "push",
+    metadata,
+    Column("task_id", _TaskId, ForeignKey("head.task_id"), primary_key=True),
+    Column("config_id", String, primary_key=True),
+    Column("url", String, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("scheme", String, nullable=False),
+    Column("credentials", Text, nullable=False),
+    Column("state", String, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("sent", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("failing_since", Double),
+    Column("next_at", Double, nullable=False),
+    Column("holder", String, nullable=False),
+    Column("lease_until", Double, nullable=False),
+)
+_IS_OPEN = text("state = 'open'")
+Index("push_open", push.c.next_at, push.c.task_id, sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN)
 
 # As alembic makes it: a fresh database is not migrated, it only says so.
 alembic_version = Table(

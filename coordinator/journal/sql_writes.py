@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, case, delete, insert, select, text, update
 
 from coordinator.errors import ClaimLost, TaskClosed, UnknownTask
 from coordinator.journal.protocol import Acceptance, Claim, Status
+from coordinator.journal.sql_pushes import set_push
 from coordinator.journal.sql_schema import head, inbox, journal
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from coordinator.core.model import Payload
     from coordinator.journal.protocol import HeadChange, NewTask, Record
+    from coordinator.journal.pushing import PushConfig
 
     DatabaseClock = Callable[[Connection], float]
 
@@ -75,6 +77,7 @@ def accept(
     key: str,
     clock: DatabaseClock,
     window_s: float,
+    push: PushConfig | None = None,
 ) -> Acceptance:
     """Create a coordination, unless *key* was accepted within *window_s*."""
     now = clock(connection) if key else task.at
@@ -88,6 +91,8 @@ def accept(
     connection.execute(_INSERT_HEAD, _fresh(task))
     _keep(connection, task.task_id, payloads)
     _write_entries(connection, Claim(task.task_id, epoch=0, seq=0), [record])
+    if push:
+        set_push(connection, task.task_id, push, most=1)
     if key:
         # Only the key is remembered here: the record itself is entry 1 already.
         row = {"type": record.type, "version": record.version, "body": "", "at": now, "consumed_seq": _JUST_A_KEY}
@@ -102,6 +107,8 @@ def put(
     payloads: Sequence[Payload],
     key: str,
     clock: DatabaseClock,
+    push: PushConfig | None = None,
+    most_pushes: int = 1,
 ) -> bool:
     """Leave *record* in the inbox and make the coordination due."""
     status = connection.execute(_STATUS, {"of_task": task_id}).scalar_one_or_none()
@@ -111,6 +118,8 @@ def put(
         return False
     if status == Status.CLOSED:
         raise TaskClosed
+    if push:
+        set_push(connection, task_id, push, most_pushes)
     _keep(connection, task_id, payloads)
     connection.execute(_WAKE, {"of_task": task_id, "turns": int(status == Status.IDLE)})
     row = {"type": record.type, "version": record.version, "body": record.body, "at": clock(connection)}

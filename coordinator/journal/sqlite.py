@@ -14,12 +14,12 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from filelock import FileLock, Timeout
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text, update
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 
 from coordinator.errors import ConfigurationError, JournalError, JournalLocked, JournalTooNew, JournalUnavailable
 from coordinator.journal.clock import system_time
-from coordinator.journal.sql_schema import SCHEMA_VERSION, alembic_version, metadata
+from coordinator.journal.sql_schema import SCHEMA_VERSION, alembic_version, metadata, push
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +40,9 @@ MOST_PAGES_BACK = 2_000
 BEFORE_REVISIONS = 1
 
 _TABLES = "SELECT count(*) FROM sqlite_master"
+
+#: Whoever held a lease is dead: the file is ours alone.
+_FREE_LEASES = update(push).where(text("state = 'open'"), push.c.lease_until > 0).values(holder="", lease_until=0.0)
 
 _ADVICE = {
     sqlite3.SQLITE_BUSY: "another program is writing to it; close that one and try again",
@@ -227,6 +230,7 @@ def _prepare(writing: Engine, path: Path) -> None:
             _create(connection) if version == 0 else _migrate(connection, version)
             connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute(_FREE_LEASES)
     # Outside a transaction, or SQLite ignores it; last, so that a file that is not ours stays as it is.
     with closing(writing.raw_connection()) as raw:
         raw.cursor().execute("PRAGMA journal_mode = WAL")

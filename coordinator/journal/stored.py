@@ -17,8 +17,13 @@ from sqlalchemy.pool import NullPool
 from coordinator.errors import ConfigurationError
 from coordinator.journal.places import is_postgres, postgres
 from coordinator.journal.protocol import Status
+from coordinator.journal.pushing import PushCounts
+from coordinator.journal.sql_pushes import push_counts
 from coordinator.journal.sql_schema import SCHEMA_VERSION, head
 from coordinator.journal.sqlite import SqliteFile, checked_version, path_of, pragma, translated
+
+WITH_PUSHES = 3
+"""The first schema version with push notifications."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ class Stored:
     size: int
     unused: int | None
     tasks: Mapping[Status, int]
+    pushes: PushCounts  #: push notifications to clients
 
     @property
     def is_current(self) -> bool:
@@ -94,14 +100,20 @@ def stored(connection: Connection, where: str | Path) -> Stored:
     tasks = dict.fromkeys(Status, 0) | {Status(status): count for status, count in counted}
     if is_postgres(where):
         schema, size = postgres().measured(connection, str(where))
-        return Stored(schema, size, None, tasks)
+        return Stored(schema, size, None, tasks, _pushes(connection, schema))
     page = pragma(connection, "page_size")
+    schema = checked_version(connection, path_of(where))
     return Stored(
-        schema=checked_version(connection, path_of(where)),
+        schema=schema,
         size=page * pragma(connection, "page_count"),
         unused=page * pragma(connection, "freelist_count"),
         tasks=tasks,
+        pushes=_pushes(connection, schema),
     )
+
+
+def _pushes(connection: Connection, schema: int) -> PushCounts:
+    return push_counts(connection) if schema >= WITH_PUSHES else PushCounts()
 
 
 def upgrade(where: str | Path) -> None:

@@ -6,11 +6,13 @@ attempt as TOO_LARGE; nothing here keeps bytes.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import httpx
+from a2a.types import a2a_pb2 as a2a
 from typing_extensions import override
 
 MIB = 1024 * 1024
@@ -96,6 +98,26 @@ def bounded(response: httpx.Response, most: int) -> httpx.Response:
     if isinstance(response.stream, httpx.AsyncByteStream):
         response.stream = BoundedStream(response.stream, most, is_stream=is_stream)
     return response
+
+
+async def paced(
+    answers: AsyncIterator[a2a.StreamResponse], silence_s: float, most: int
+) -> AsyncIterator[a2a.StreamResponse]:
+    """Yield *answers*, with the bounds of an event stream on what came over gRPC, which knows only whole calls.
+
+    Raises `AnswerTooLarge`, and `TimeoutError` after *silence_s* without an answer. One answer is bounded by the
+    channel.
+    """
+    started, total = time.monotonic(), 0
+    while True:
+        async with asyncio.timeout(silence_s):
+            answer = await anext(answers, None)
+        if answer is None:
+            return
+        total += answer.ByteSize()
+        if total > most + int(STEADY * (time.monotonic() - started)):
+            raise AnswerTooLarge(f"its answer exceeds {most} bytes (max_answer)")
+        yield answer
 
 
 def _last_blank_line(text: bytes) -> int:

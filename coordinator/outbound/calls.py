@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 import httpx
@@ -16,10 +18,12 @@ from typing_extensions import override
 
 from coordinator.core.extension import URI
 from coordinator.core.model import AgentRef, FailureKind, RemoteTask
-from coordinator.outbound.bounds import MOST_ANSWER, AnswerTooLarge, Bounds, bounded
+from coordinator.directory import GRPC
+from coordinator.outbound.bounds import MOST_ANSWER, AnswerTooLarge, Bounds, bounded, paced
+from coordinator.outbound.channels import Channels, check_installed
 from coordinator.outbound.failures import CallFailed, translated
 from coordinator.outbound.outgoing import Outgoing
-from coordinator.outbound.permits import IDEMPOTENCY_KEY, PERMIT, Permit, at_once, permitting
+from coordinator.outbound.permits import IDEMPOTENCY_KEY, PERMIT, Permit, PermittedRequest, at_once
 from coordinator.outbound.places import Places
 from coordinator.outbound.pushes import Expected, Pushes
 from coordinator.outbound.run_times import RunTimes
@@ -45,6 +49,9 @@ class Patience:
     doubt_s: float = 1.0  #: between the two look-ups of a send in doubt
     cancel_s: float = 10.0  #: for a specialist to confirm a cancel
     progress_s: float = 1.0  #: at most one Progressed fact a branch in this time
+    push_s: float = 10.0  #: for a client's webhook to take a notification
+    push_retry_min_s: float = 1.0  #: after its first failure; doubled with each
+    push_retry_max_s: float = 60.0
 
 
 class _Transport(AiohttpTransport):
@@ -90,7 +97,7 @@ def shared_http_client(timeout_s: float, max_answer: int = MOST_ANSWER) -> httpx
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             read_bufsize=256 * 1024,
-            trace_configs=[permitting()],
+            request_class=PermittedRequest,
         )
 
     return httpx.AsyncClient(
@@ -112,6 +119,7 @@ class AgentCalls:
     places: Places = field(default_factory=Places)
     rng: random.Random = field(default_factory=random.SystemRandom)
     bounds: Bounds = field(default_factory=Bounds)
+    channels: Channels | None = None  #: to agents that speak gRPC; None: that is not installed
     pushes: Pushes = field(default_factory=Pushes)
     slots: Slots = field(default_factory=LocalSlots)
     permit: Permit = at_once  #: awaited before each message goes out
@@ -152,7 +160,8 @@ class AgentCalls:
         await self.permit()
         PERMIT.set(self.permit)
         with translated():
-            async for response in self._client(agent, streaming=streaming).send_message(request, context=context):
+            answers = self._client(agent, streaming=streaming).send_message(request, context=context)
+            async for response in self._heard(agent, answers, timeout_s):
                 yield response
 
     async def subscribe(
@@ -162,7 +171,8 @@ class AgentCalls:
         request = a2a.SubscribeToTaskRequest(id=remote.task_id)
         context = self._context(agent, timeout_s=self.patience.silence_s, credential=credential)
         with translated():
-            async for response in self._client(agent, streaming=True).subscribe(request, context=context):
+            answers = self._client(agent, streaming=True).subscribe(request, context=context)
+            async for response in self._heard(agent, answers, self.patience.silence_s):
                 yield response
 
     async def task(
@@ -173,7 +183,8 @@ class AgentCalls:
         async for attempt in self._patiently():
             with attempt, translated():
                 context = self._context(agent, credential=credential)
-                return await self._client(agent).get_task(request, context=context)
+                async with self._deadline(agent):
+                    return await self._client(agent).get_task(request, context=context)
         raise AssertionError("tenacity re-raises the last error")  # pragma: no cover
 
     async def cancel(self, agent: AgentRef, remote: RemoteTask, credential: str = "") -> a2a.Task:
@@ -182,7 +193,8 @@ class AgentCalls:
         async for attempt in self._patiently():
             with attempt, translated():
                 context = self._context(agent, credential=credential)
-                return await self._client(agent).cancel_task(request, context=context)
+                async with self._deadline(agent):
+                    return await self._client(agent).cancel_task(request, context=context)
         raise AssertionError("tenacity re-raises the last error")  # pragma: no cover
 
     async def look_up(self, agent: AgentRef, message_id: str, since: float) -> RemoteTask | None:
@@ -224,7 +236,9 @@ class AgentCalls:
     async def _page(self, agent: AgentRef, query: a2a.ListTasksRequest) -> a2a.ListTasksResponse:
         async for attempt in self._patiently():
             with attempt, translated():
-                return await self._client(agent).list_tasks(query, context=self._context(agent))
+                context = self._context(agent)
+                async with self._deadline(agent):
+                    return await self._client(agent).list_tasks(query, context=context)
         raise AssertionError("tenacity re-raises the last error")  # pragma: no cover
 
     def _patiently(self) -> AsyncRetrying:
@@ -238,6 +252,7 @@ class AgentCalls:
 
     def _client(self, agent: AgentRef, *, streaming: bool = False) -> Client:
         """Return the client for exactly the interface chosen when the task was accepted (spec 8.3.2)."""
+        check_installed(agent, self.channels)
         if (agent, streaming) not in self._clients:
             interface = a2a.AgentInterface(
                 url=agent.url,
@@ -252,11 +267,26 @@ class AgentCalls:
             )
             config = ClientConfig(
                 httpx_client=self.http,
+                grpc_channel_factory=lambda _: self._channel(agent),
                 streaming=streaming,
                 supported_protocol_bindings=[agent.binding],
             )
             self._clients[agent, streaming] = ClientFactory(config).create(card)
         return self._clients[agent, streaming]
+
+    def _channel(self, agent: AgentRef) -> Any:
+        return self.channels.to(agent) if self.channels else None
+
+    def _heard(
+        self, agent: AgentRef, answers: AsyncIterator[a2a.StreamResponse], silence_s: float | None
+    ) -> AsyncIterator[a2a.StreamResponse]:
+        """Return *answers* within the time and the bytes they may take; over HTTP the transport sees to both."""
+        if agent.binding != GRPC:
+            return answers
+        return paced(answers, silence_s or self.patience.request_s, self.bounds.answer)
+
+    def _deadline(self, agent: AgentRef) -> asyncio.Timeout:
+        return asyncio.timeout(self.patience.request_s if agent.binding == GRPC else None)
 
     def _context(
         self,
@@ -271,4 +301,6 @@ class AgentCalls:
         token = self.credentials.get(credential) or self.tokens.get(agent.name)
         if token:
             parameters["Authorization"] = f"Bearer {token}"
-        return ClientCallContext(timeout=timeout_s or self.patience.request_s, service_parameters=parameters)
+        # What is a bound on silence over HTTP would be one on the whole call over gRPC.
+        limit_s = None if agent.binding == GRPC else timeout_s or self.patience.request_s
+        return ClientCallContext(timeout=limit_s, service_parameters=parameters)

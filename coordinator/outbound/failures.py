@@ -27,6 +27,7 @@ from google.protobuf.message import DecodeError
 
 from coordinator.core.model import Failure, FailureKind
 from coordinator.outbound.bounds import AnswerTooLarge
+from coordinator.outbound.rpc_errors import RpcError, rpc_error_in
 
 PEER_ERRORS = (
     A2AError,
@@ -96,6 +97,33 @@ _WORDS: Mapping[int, str] = {
     503: "it answers 'service unavailable'",
 }
 
+CODES: Mapping[str, FailureKind] = {
+    "INVALID_ARGUMENT": FailureKind.REFUSED,
+    "NOT_FOUND": FailureKind.REFUSED,
+    "ALREADY_EXISTS": FailureKind.REFUSED,
+    "PERMISSION_DENIED": FailureKind.REFUSED,
+    "FAILED_PRECONDITION": FailureKind.REFUSED,
+    "OUT_OF_RANGE": FailureKind.REFUSED,
+    "UNIMPLEMENTED": FailureKind.REFUSED,
+    "UNAUTHENTICATED": FailureKind.REFUSED,
+    "RESOURCE_EXHAUSTED": FailureKind.OVERLOADED,
+}
+"""Definite answers by gRPC status; any other one is ambiguous, UNAVAILABLE unless it says when to come back."""
+
+_RPC_WORDS: Mapping[str, str] = {
+    "PERMISSION_DENIED": _WORDS[403],
+    "UNAUTHENTICATED": _WORDS[401],
+    "UNIMPLEMENTED": "there is no such A2A service at its address",
+}
+
+_FAULTS: Mapping[FailureKind, str] = {
+    FailureKind.UNREACHABLE: "no connection",
+    FailureKind.TOO_LARGE: "its answer is larger than allowed (max_answer)",
+    FailureKind.REFUSED: _WORDS[413],
+    FailureKind.MALFORMED: "the answer is not A2A",
+}
+"""What gRPC itself has found."""
+
 
 MOST_WORDS = 2000
 """Characters of a failure that is told in a specialist's own words."""
@@ -116,16 +144,24 @@ def trouble(error: Exception) -> Trouble:
         return Trouble(_of_answer(error), is_unsupported=is_unsupported)
     causes = list(_causes(error))
     for cause in causes:
-        if isinstance(cause, httpx.HTTPStatusError):
-            return replace(_of_status(cause.response), is_unsupported=is_unsupported)
-        if isinstance(cause, NEVER_CONNECTED):
-            return Trouble(Failure(FailureKind.UNREACHABLE, f"no connection: {_words(cause)}"))
-        if isinstance(cause, httpx.UnsupportedProtocol | httpx.InvalidURL):
-            return Trouble(Failure(FailureKind.REFUSED, f"its URL cannot be used: {_words(cause)}"))
+        if (found := _of_cause(error, cause)) is not None:
+            return replace(found, is_unsupported=is_unsupported or found.is_unsupported)
     for cause in causes:
         if isinstance(cause, httpx.TransportError | aiohttp.ClientError | OSError):
             return Trouble(Failure(FailureKind.IN_DOUBT, f"the connection broke: {_words(cause)}"), is_ambiguous=True)
     return Trouble(_of_answer(error), is_unsupported=is_unsupported)
+
+
+def _of_cause(error: Exception, cause: BaseException) -> Trouble | None:
+    """Return what *cause*, one of those behind *error*, says for certain; None when it says nothing."""
+    if isinstance(cause, httpx.HTTPStatusError):
+        return _of_status(cause.response)
+    if isinstance(cause, NEVER_CONNECTED):
+        return Trouble(Failure(FailureKind.UNREACHABLE, f"no connection: {_words(cause)}"))
+    if isinstance(cause, httpx.UnsupportedProtocol | httpx.InvalidURL):
+        return Trouble(Failure(FailureKind.REFUSED, f"its URL cannot be used: {_words(cause)}"))
+    rpc = rpc_error_in(cause)
+    return None if rpc is None else _of_rpc(error, rpc)
 
 
 def _of_answer(error: Exception) -> Failure:
@@ -141,26 +177,41 @@ def _of_answer(error: Exception) -> Failure:
     return Failure(FailureKind.MALFORMED, f"the answer is not A2A: {_words(error)}")
 
 
+def _of_rpc(error: Exception, rpc: RpcError) -> Trouble:
+    """Return what a gRPC status means; an error the protocol knows says more than the status it came with."""
+    words = f"gRPC {rpc.code}: {_RPC_WORDS.get(rpc.code) or rpc.words or 'without a word'}"[:MOST_WORDS]
+    if rpc.fault is not None:
+        return Trouble(Failure(rpc.fault, f"{_FAULTS[rpc.fault]}: {rpc.words}"[:MOST_WORDS]))
+    if isinstance(error, A2AError) and not isinstance(error, A2AClientError):
+        return Trouble(_of_answer(error))
+    is_told = rpc.code == "UNAVAILABLE" and rpc.retry_after_s is not None
+    kind = FailureKind.OVERLOADED if is_told else CODES.get(rpc.code)
+    if kind is None:
+        return Trouble(Failure(FailureKind.IN_DOUBT, words), is_ambiguous=True)
+    delay_s = None if rpc.retry_after_s is None else min(rpc.retry_after_s, LONGEST_RETRY_AFTER_S)
+    return Trouble(Failure(kind, words, retry_after_s=delay_s), is_unsupported=rpc.code == "UNIMPLEMENTED")
+
+
 def _of_status(response: httpx.Response) -> Trouble:
     status = response.status_code
     words = f"HTTP {status}" + (f": {_WORDS[status]}" if status in _WORDS else "")
     kind = STATUSES.get(status)
     if kind is None:
         return Trouble(Failure(FailureKind.IN_DOUBT, words), is_ambiguous=True)
-    return Trouble(Failure(kind, words, retry_after_s=_retry_after(response)))
+    return Trouble(Failure(kind, words, retry_after_s=retry_after(response.headers)))
 
 
-def _retry_after(response: httpx.Response) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the delay of a Retry-After header in seconds; a date counts from the response's own Date (RFC 9110).
 
     Anything that is neither is no delay, and a longer one counts as `LONGEST_RETRY_AFTER_S`.
     """
-    value = response.headers.get("retry-after", "").strip()
+    value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return min(float(value), LONGEST_RETRY_AFTER_S)
     try:
         asked = parsedate_to_datetime(value)
-        sent = parsedate_to_datetime(response.headers.get("date", ""))
+        sent = parsedate_to_datetime(headers.get("date", ""))
         delay_s = (asked - sent).total_seconds()
     except (ValueError, TypeError, OverflowError):  # a date without a zone cannot be counted from one that has one
         return None

@@ -1,7 +1,7 @@
-"""A message that had to wait for its connection is asked for once more whether it may still go out.
+"""A message is asked for once more, right before its bytes go out, whether it may.
 
-Between the question and the first byte a process may have stood still, so long that another one has looked for the
-message at the specialist, has not found it, and has sent it. What is asked is said by whoever drives; nothing here
+Between the first question and the connection a process may have stood still, so long that another one has looked for
+the message at the specialist, has not found it, and has sent it. What is asked is said by whoever drives; nothing here
 knows why a message may not go.
 """
 
@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from types import SimpleNamespace
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.connector import Connection
+from typing_extensions import override
 
 Permit = Callable[[], Awaitable[None]]
 """Returns when a message may go out."""
@@ -28,19 +30,14 @@ async def at_once() -> None:
 PERMIT: ContextVar[Permit] = ContextVar("permit", default=at_once)
 
 
-def permitting() -> aiohttp.TraceConfig:
-    """Return what a session needs to ask again, when a send has its connection and before it is written."""
-    tracing = aiohttp.TraceConfig()
-    tracing.on_request_start.append(_note)
-    tracing.on_connection_create_end.append(_ask)
-    tracing.on_connection_reuseconn.append(_ask)
-    return tracing
+class PermittedRequest(aiohttp.ClientRequest):
+    """A request that, for a send, waits for the permit when all that is left to do is to write it."""
 
-
-async def _note(_: aiohttp.ClientSession, about: SimpleNamespace, request: aiohttp.TraceRequestStartParams) -> None:
-    about.is_send = IDEMPOTENCY_KEY in request.headers
-
-
-async def _ask(_: aiohttp.ClientSession, about: SimpleNamespace, _connection: object) -> None:
-    if about.is_send:
-        await PERMIT.get()()
+    @override
+    async def write_bytes(
+        self, writer: AbstractStreamWriter, conn: Connection, content_length: int | None = None
+    ) -> None:
+        # The headers are held back until there is something to write behind them.
+        if IDEMPOTENCY_KEY in self.headers:
+            await PERMIT.get()()
+        await super().write_bytes(writer, conn, content_length)

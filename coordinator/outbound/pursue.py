@@ -269,7 +269,7 @@ class Pursuit:
 
     async def conclude(self, expect: str) -> None:
         """Emit the outcome of a task that is over. Raises `CallFailed`."""
-        if self._was_cut and not self._is_whole and self._reading.direct is None:
+        if (self._was_cut or self._reading.is_bare) and not self._is_whole and self._reading.direct is None:
             await self._snapshot()
         if self._reading.direct is None and self._reading.is_asking:
             self.telling.asked(self._reading)

@@ -49,6 +49,7 @@ class Reading:
         self._bounds = bounds
         self._allowance = allowance
         self._ring: tuple[str, ...] = ()
+        self._has_last_words = False  #: the latest status came with a message
         self._bytes = 0
 
     @property
@@ -67,6 +68,11 @@ class Reading:
     def is_asking(self) -> bool:
         """Whether the task waits for its client, and not for what it was already given."""
         return self.state is not None and self.state.is_interrupted and self.mark != self.answered
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether the task is completed and nothing was told of a result: some agents stream only states."""
+        return self.state is TaskState.COMPLETED and not (self._artifacts or self._has_last_words)
 
     def take(self, response: a2a.StreamResponse) -> None:
         """Add one stream event. Raises `AnswerTooLarge`, `AnswerNotJson`, or `ValueError` for another task's event."""
@@ -149,6 +155,7 @@ class Reading:
         if state is None or (self.state is not None and self.state.is_terminal):
             return  # an unknown state says nothing; a terminal one is the last word (spec 3.1.1)
         self.state = state
+        self._has_last_words = status.HasField("message")
         self.mark = mark_of(status)
         if state.is_interrupted and not status.HasField("message"):
             self.status_message = None

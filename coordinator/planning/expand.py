@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from string import Template
@@ -16,6 +16,7 @@ from typing import Any
 
 from coordinator.core.model import MESSAGE, AgentRef, Exhausted, Part, Split, Stage
 from coordinator.errors import RequestRefused
+from coordinator.planning.accepting import media_type_of, taken_by, takers
 from coordinator.planning.planned import PlannedTask, planned_tasks
 
 Drawn = Mapping[str, Sequence[Part]]
@@ -47,6 +48,8 @@ def expand(stage: Stage, drawn: Drawn, given: Sequence[PlannedTask] | None = Non
         drafts = _planned(stage, tasks, drawn)
     elif stage.split is not None:
         drafts = _split(stage, stage.split, drawn)
+    elif stage.by_type:
+        drafts = _by_type(stage, drawn[MESSAGE])
     else:
         text = _template(stage)
         parts = (*text, *(drawn[MESSAGE] if stage.with_message else ())) if text else ()
@@ -63,21 +66,61 @@ def _refuse_too_many(stage: Stage, number: int) -> None:
 def _split(stage: Stage, split: Split, drawn: Drawn) -> list[Draft]:
     source = drawn[split.of]
     items: Sequence[Any] = _ITEMS.get(split.items, _listed)(source, split.items)
-    if not items:
-        if split.of == MESSAGE:
-            raise RequestRefused(
-                "message.parts", f"stage {stage.name} splits {split.items}, but the message holds none"
-            )
-        raise RequestRefused(stage.name, f"there are no {split.items} to split in what stage {split.of} brought")
-    batches = _batches(items, split, len(stage.agents))
+    if not items and split.at_least:
+        raise _nothing_to_split(stage, split)
+    teams = _teams(stage, items) if stage.by_type else [(stage, items)]
+    batches = [(team, batch) for team, own in teams if own for batch in _batches(own, split, len(team.agents))]
     _refuse_too_many(stage, len(batches))
     width = len(str(len(batches)))
     drafts = []
-    for number, batch in enumerate(batches):
+    for number, (team, batch) in enumerate(batches):
         text = _template(stage, items="\n".join(map(_as_text, batch)), index=number + 1, count=len(batches))
         parts = (*_beside(stage, split, drawn[MESSAGE], text), *_as_parts(batch, split.items))
-        drafts.append(_draft(stage, f"{number + 1:0{width}}", number, parts))
+        drafts.append(_draft(team, f"{number + 1:0{width}}", number, parts))
     return drafts
+
+
+def _nothing_to_split(stage: Stage, split: Split) -> RequestRefused:
+    if split.of == MESSAGE:
+        return RequestRefused("message.parts", f"stage {stage.name} splits {split.items}, but the message holds none")
+    return RequestRefused(stage.name, f"there are no {split.items} to split in what stage {split.of} brought")
+
+
+def _teams(stage: Stage, items: Sequence[Part]) -> list[tuple[Stage, list[Part]]]:
+    """Return the items by who takes their media type: the stage as it is with those agents only, and their items."""
+    by_agents: dict[tuple[AgentRef, ...], list[Part]] = {}
+    for item in items:
+        able = takers(stage.agents, media_type_of(item))
+        if not able:
+            what = f"{item.filename or 'a file'} ({media_type_of(item)})"
+            raise RequestRefused(
+                stage.name, f"no agent's card lists the type of {what}; one that lists */* would take it"
+            )
+        by_agents.setdefault(able, []).append(item)
+    return [
+        (replace(stage, agents=able, stand_ins=_all_taken(stage.stand_ins, own)), own)
+        for able, own in by_agents.items()
+    ]
+
+
+def _by_type(stage: Stage, message: Sequence[Part]) -> list[Draft]:
+    """Return a sub-task for each agent that takes any file of the message: these files, and the client's words."""
+    words = _instructions(message)
+    files = [part for part in message if part not in words]
+    drafts = []
+    for number, agent in enumerate(stage.agents):
+        if own := taken_by(agent, files):
+            chosen, others = _turn(stage.agents, number)
+            stand_ins = _wanted(stage, _all_taken((*others, *stage.stand_ins), own))
+            drafts.append(Draft(agent.name, chosen, stand_ins, (*_template(stage), *words, *own)))
+    if not drafts:
+        types = ", ".join(sorted({media_type_of(part) for part in files})) or "no files at all"
+        raise RequestRefused("message.parts", f"no agent of stage {stage.name} takes what the message holds: {types}")
+    return drafts
+
+
+def _all_taken(agents: Sequence[AgentRef], parts: Sequence[Part]) -> tuple[AgentRef, ...]:
+    return tuple(agent for agent in agents if len(taken_by(agent, parts)) == len(parts))
 
 
 def _beside(stage: Stage, split: Split, message: Sequence[Part], text: tuple[Part, ...]) -> tuple[Part, ...]:

@@ -75,7 +75,7 @@ class SplitFile(_Strict):
     items: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$")] = "parts"
     batch: Annotated[int, Field(ge=1)] | None = None
     into: Annotated[int, Field(ge=1)] | None = None
-    at_least: Annotated[int, Field(ge=1)] = 1
+    at_least: Annotated[int, Field(ge=0)] = 1  #: 0: where there is nothing to split, the stage has no sub-tasks
 
     @model_validator(mode="after")
     def _one_size(self) -> SplitFile:
@@ -97,6 +97,7 @@ class FanOut(_Strict):
     template: Annotated[str, Field(min_length=1)] | None = None
     uses: tuple[Name, ...] = ()  #: stages whose merged artifacts every sub-task gets as well
     message: bool = True  #: whether it gets the parts of the client's message
+    by_type: bool = False  #: agents get only files of the media types on their cards
     most_sub_tasks: Annotated[int, Field(ge=1, le=10_000)] = 1000
     keep_message_id: bool = False  #: in plain delegation, send the client's messageId as it is
 
@@ -104,6 +105,10 @@ class FanOut(_Strict):
     def _one_source(self) -> FanOut:
         if self.split and self.planned_by:
             raise ValueError("split and planned_by both say where the sub-tasks come from; give one")
+        if self.by_type and (self.planned_by or (self.split and self.split.items != "parts")):
+            raise ValueError("by_type is for files: of the message, or of a split with items: parts")
+        if self.by_type and not (self.split or self.message):
+            raise ValueError("by_type with message: false leaves nothing to choose from; give split")
         if not (self.message or self.split or self.planned_by or self.template or self.uses):
             raise ValueError("message: false leaves nothing to send; give split, planned_by, template or uses")
         return self
@@ -111,7 +116,7 @@ class FanOut(_Strict):
     @property
     def names_one_agent(self) -> bool:
         """Whether the client's message goes to one named agent as it is."""
-        made = self.split or self.planned_by or self.template or self.uses
+        made = self.split or self.planned_by or self.template or self.uses or self.by_type
         return not made and self.message and self.to.agents is not None and len(self.to.agents) == 1
 
     @property
@@ -327,7 +332,7 @@ class PlanFile(_Strict):
     def reads_message(self) -> bool:
         """Whether making the sub-tasks takes a look at the content of the client's message."""
         fan_outs = [stage.fan_out for stage in self.stages.values()]
-        return any(f.split is not None or f.template is not None or f.planned_by is not None for f in fan_outs)
+        return any(f.split or f.template is not None or f.planned_by is not None or f.by_type for f in fan_outs)
 
     @property
     def graph(self) -> Graph:

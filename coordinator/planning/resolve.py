@@ -114,6 +114,7 @@ def _stage(
         template=_filled(fan_out.template, values) if fan_out.template else "",
         uses=fan_out.uses,
         with_message=fan_out.message,
+        by_type=fan_out.by_type,
         most_sub_tasks=fan_out.most_sub_tasks,
         limits=_narrowed(stage.limits.resolved(f"{plan.name}/{name}"), narrower),
         retry=stage.retry,

@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fleet", metavar="FILE", help="instead: a JSON list of specialists; - for the first input line"
     )
+    parser.add_argument("--write-cards", type=Path, metavar="DIR", help="put their cards there, for a coordinator")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
@@ -92,6 +93,8 @@ async def _serve(specialists: list[Specialist], options: argparse.Namespace) -> 
     if options.until_eof:
         loop.add_reader(sys.stdin, lambda: None if sys.stdin.read(1) else ended.set())
     async with fleet(specialists, host=options.host, port=options.port, seed=options.seed) as running:
+        if options.write_cards:
+            running.write_cards(options.write_cards)
         sys.stdout.write(json.dumps(_told(running)) + "\n")
         sys.stdout.flush()
         await ended.wait()

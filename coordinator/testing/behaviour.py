@@ -81,6 +81,7 @@ class Behaviour:
     page: int = 100  #: most tasks on one page of ListTasks
     dedupes: bool = False  #: a repeated messageId gets the task it already has
     opens_with_task: bool = True  #: else a stream begins with the first update
+    streams_artifacts: bool = True  #: else a stream tells of states only; the artifacts are in the task
 
     # Instead of an answer; `during` says to what, `times` how often (0: always).
     http_error: int = 0  #: an HTTP status

@@ -23,8 +23,8 @@
 | `cancel`                            | refused, ignored, or confirmed and then not done             | CANCEL   |
 
 `wrong_ids`, `double_on_reattach` and what an agent does not offer at all (`streams`, `lists`,
-`keeps_history`, `stamps`, `dedupes`, `opens_with_task`) are decided where the answer is written, in
-`tasks.py` and `operations.py`. To add a fault: a field of `Behaviour`, a function here, a row.
+`keeps_history`, `stamps`, `dedupes`, `opens_with_task`, `streams_artifacts`) are decided where the answer is written,
+in `tasks.py` and `operations.py`. To add a fault: a field of `Behaviour`, a function here, a row.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ class SpecialistTask:
             self._artifacts[artifact["artifactId"]] = {**artifact, "parts": parts}
         update = {"taskId": self._id(beat), "contextId": self.context_id, "artifact": artifact}
         self._last_chunk = {"artifactUpdate": {**update, "append": told.append, "lastChunk": told.is_last}}
-        if beat.is_told:
+        if beat.is_told and self.behaviour.streams_artifacts:
             self.log.append(self._last_chunk)
 
     def _id(self, beat: Beat) -> str:

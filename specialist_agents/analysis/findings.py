@@ -40,8 +40,10 @@ def problem_remarks(sources: Iterable[Source]) -> Iterator[Remark]:
 def symbol_of(remark: Remark) -> str | None:
     """Return the name a remark is about, as the code binds it, whatever the tool calls it."""
     index, span = remark.source.index, remark.span
-    if remark.kind not in NAMED_KINDS or index is None:
+    if remark.kind not in NAMED_KINDS:
         return None
+    if index is None:  # no Python: the tool's word is all there is
+        return remark.name
     found: str | None = None
     if remark.kind == "unused-import":
         found = index.bound_at(span.start_line, span.start_column, remark.name or "")

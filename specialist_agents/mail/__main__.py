@@ -1,6 +1,6 @@
-"""One batch of mails: read the job, let the agent's program read each mail, write what it says.
+"""One batch of mails, or of files out of them: read the job, let the agent's program read each, write what it says.
 
-The job names the agent and the files; documents are written whole and hold at most 200 entries.
+The job names the agent and the files; documents are written whole and hold as many entries as the program says.
 Progress goes to standard output, one line each, and nothing else does.
 """
 
@@ -13,7 +13,6 @@ from typing import Any
 
 from specialist_agents.trades import MAIL
 
-ENTRIES_PER_DOCUMENT = 200
 FAILED = 3
 
 
@@ -23,13 +22,13 @@ def entries(job: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
     for number, name in enumerate(job["names"]):
         sys.stdout.write(f"read {number} of {len(job['names'])} mails\n")
         sys.stdout.flush()
-        yield from program.items_of(name, (folder / "src" / name).read_bytes())
+        yield from program.items_of(name, (folder / "src" / name).read_bytes(), job["media_types"].get(name, ""))
 
 
-def documents(schema: str, found: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def documents(program: Any, found: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield the entries as whole documents; none at all is one document with an empty list."""
-    for start in range(0, max(len(found), 1), ENTRIES_PER_DOCUMENT):
-        yield {"schema": schema, "items": found[start : start + ENTRIES_PER_DOCUMENT]}
+    for start in range(0, max(len(found), 1), program.ENTRIES_PER_DOCUMENT):
+        yield {"schema": program.SCHEMA, "items": found[start : start + program.ENTRIES_PER_DOCUMENT]}
 
 
 def main(job_path: Path) -> int:
@@ -41,8 +40,8 @@ def main(job_path: Path) -> int:
         told = f"{len(found)} entries; the limit is {job['max_findings']}: send fewer mails"
         (folder / "failure.txt").write_text(told, encoding="utf-8")
         return FAILED
-    schema = importlib.import_module(MAIL[job["agent"]].program.module).SCHEMA
-    for number, document in enumerate(documents(schema, found)):
+    program = importlib.import_module(MAIL[job["agent"]].program.module)
+    for number, document in enumerate(documents(program, found)):
         (folder / f"findings-{number:05}.json").write_text(json.dumps(document), encoding="utf-8")
     return 0
 

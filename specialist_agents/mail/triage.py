@@ -15,6 +15,7 @@ from specialist_agents.mail.topics import kind_of, owner_of
 from specialist_agents.mail.urgency import Known, urgency_of
 
 SCHEMA = "triage/v1"
+ENTRIES_PER_DOCUMENT = 200
 MAIL_CPU_S = 4.0
 _HEADERS_CPU_S = 2.0
 _MAX_ATTACHMENTS = 50
@@ -23,7 +24,7 @@ _BEYOND = "it cannot be read: its headers alone take too long"
 Item = dict[str, Any]
 
 
-def items_of(name: str, content: bytes) -> Iterator[Item]:
+def items_of(name: str, content: bytes, _media_type: str = "") -> Iterator[Item]:
     """Yield the one item of a mail: of all of it, of its headers, or of its bytes alone."""
     try:
         with within(MAIL_CPU_S):

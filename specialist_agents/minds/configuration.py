@@ -49,7 +49,7 @@ class EndpointSettings(_Strict):
 class AgentSettings(_Strict):
     """What one agent does."""
 
-    task: Literal["answer", "plan", "synthesize"] = "answer"
+    task: Literal["answer", "plan", "synthesize", "vote"] = "answer"
     by: Literal["model", "rule"] = "model"
     instructions: str = ""  #: what the model is told besides what the card says
     may_use: dict[str, str] = Field(default_factory=dict)  #: `plan` by model: agents it may name, and what they can
@@ -58,7 +58,7 @@ class AgentSettings(_Strict):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if self.by == "rule" and self.task == "answer":
+        if self.by == "rule" and self.task in {"answer", "vote"}:
             raise ValueError("by: rule is for task: plan and task: synthesize")
         if self.by == "rule" and (self.instructions or self.may_use):
             raise ValueError("a rule reads no instructions and no may_use")

@@ -18,9 +18,9 @@ from specialist_agents.accepting import JudgingExecutor, accepted
 from specialist_agents.minds.material import Material, material_of
 from specialist_agents.minds.prompt import Sign, signs, warning
 from specialist_agents.minds.results import Mind, MindFailure, Result
+from specialist_agents.pieces import Pieces, says
 
 ARTIFACT = "answer"
-PIECE_INTERVAL_S = 0.2
 _WORDS = 500
 
 logger = logging.getLogger(__name__)
@@ -48,24 +48,24 @@ class MindExecutor(JudgingExecutor):
         if context.current_task is None:
             await event_queue.enqueue_event(accepted(context, message, _kept(material)))
         if self._missing:
-            await updater.reject(_says(updater, self._missing))
+            await updater.reject(says(updater, self._missing))
             return
         try:
             await self._answer(updater, material)
         except MindFailure as failure:
             logger.warning("no answer", extra={"task": updater.task_id, "reason": str(failure)})
-            await updater.failed(_says(updater, str(failure)))
+            await updater.failed(says(updater, str(failure)))
 
     @override
     async def cancel(self, context: RequestContext, event_queue: EventQueue) -> None:
         """Say that it is canceled; the SDK then cancels `execute`, which drops the connection to the model."""
         updater = TaskUpdater(event_queue, context.task_id or "", context.context_id or "")
-        await updater.cancel(_says(updater, "canceled"))
+        await updater.cancel(says(updater, "canceled"))
 
     async def _answer(self, updater: TaskUpdater, material: Material) -> None:
         await updater.start_work()
         found = await asyncio.to_thread(signs, material)
-        saying = _Publishing(updater)
+        saying = Pieces(updater, ARTIFACT, "text/markdown")
         result = await self._mind(material, saying)
         note = warning(found)
         await updater.add_artifact(
@@ -77,33 +77,7 @@ class MindExecutor(JudgingExecutor):
             last_chunk=True,
         )
         logger.info("answered", extra={"task": updater.task_id, "signs": len(found)} | _usage(result))
-        await updater.complete(_says(updater, result.told))
-
-
-class _Publishing:
-    """Publishes pieces as chunks, at a modest rate: a model says a word at a time."""
-
-    def __init__(self, updater: TaskUpdater) -> None:
-        self._updater = updater
-        self._held: list[str] = []
-        self._told_at = -PIECE_INTERVAL_S
-        self._begun = False
-
-    async def progress(self, words: str) -> None:
-        await self._updater.start_work(_says(self._updater, words))
-
-    async def piece(self, text: str) -> None:
-        self._held.append(text)
-        now = asyncio.get_running_loop().time()
-        if now - self._told_at < PIECE_INTERVAL_S:
-            return
-        part = Part(text="".join(self._held), media_type="text/markdown")
-        self._held.clear()
-        self._told_at = now
-        await self._updater.add_artifact(
-            [part], artifact_id=ARTIFACT, name=ARTIFACT, append=self._begun, last_chunk=False
-        )
-        self._begun = True
+        await updater.complete(says(updater, result.told))
 
 
 def _metadata(result: Result, found: list[Sign]) -> dict[str, Any]:
@@ -119,7 +93,3 @@ def _kept(material: Material) -> list[Part]:
     size = sum(len(piece.text) for piece in material.pieces)
     wish = [Part(text=material.wish.text[:_WORDS])] if material.wish else []
     return [*wish, Part(text=f"{len(material.pieces)} parts, {size} characters, not kept here")]
-
-
-def _says(updater: TaskUpdater, text: str) -> Message:
-    return updater.new_agent_message([Part(text=text)])

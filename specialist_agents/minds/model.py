@@ -1,7 +1,10 @@
 """Minds with a language model behind them: what it is told for each kind of task, and what becomes of its answer."""
 
+from collections.abc import Sequence
+
 from a2a.types.a2a_pb2 import AgentCard, Part
 
+from specialist_agents.minds import ballots
 from specialist_agents.minds.configuration import AgentSettings
 from specialist_agents.minds.endpoint import Endpoint
 from specialist_agents.minds.material import Material
@@ -22,22 +25,33 @@ class ModelMind:
 
     async def __call__(self, material: Material, saying: Saying) -> Result:
         """Ask the model; raises MindFailure."""
-        plans = self._settings.task == "plan"
-        asked = prompt(self._card, self._instructions(), material)
-        reply = await self._endpoint.ask(asked, _Quietly(saying) if plans else saying)
+        names = ballots.candidates(material) if self._settings.task == "vote" else []
+        asked = prompt(self._card, self._instructions(names), material)
+        is_document = self._settings.task in {"plan", "vote"}
+        reply = await self._endpoint.ask(asked, _Quietly(saying) if is_document else saying)
         if not reply.text.strip():
             raise MindFailure("the model answered with nothing")
         cut = f"; it is cut off at {self._endpoint.settings.max_output_tokens} tokens" if reply.was_cut else ""
         told = f"{self._endpoint.settings.model}: {reply.usage.output_tokens} tokens{cut}"
-        part = tasks_part(tasks_in(reply.text)) if plans else Part(text=reply.text, media_type="text/markdown")
-        return Result((part,), told, reply.usage)
+        return Result((self._part(reply.text, names),), told, reply.usage)
 
-    def _instructions(self) -> str:
+    def _part(self, said: str, names: Sequence[str]) -> Part:
+        match self._settings.task:
+            case "plan":
+                return tasks_part(tasks_in(said))
+            case "vote":
+                return ballots.ballot_part(ballots.ballot_in(said, names))
+            case _:
+                return Part(text=said, media_type="text/markdown")
+
+    def _instructions(self, names: Sequence[str]) -> str:
         match self._settings.task:
             case "plan":
                 return f"{self._settings.instructions}\n{form(self._settings.max_tasks, self._settings.may_use)}"
             case "synthesize":
                 return f"{WRITING}\n{self._settings.instructions}"
+            case "vote":
+                return f"{self._settings.instructions}\n{ballots.form(names)}"
             case _:
                 return self._settings.instructions
 

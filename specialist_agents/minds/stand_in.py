@@ -59,7 +59,7 @@ def _text(content: str | Sequence[Mapping[str, Any]]) -> str:
 
 
 def by_rule(instructions: str, material: str) -> str:
-    """Say something that depends on both halves: a list of sub-tasks where one is asked for, else a few lines."""
+    """Say something that depends on both halves: a list of sub-tasks or a vote where it is asked for, else a text."""
     agents = re.findall(r"^- ([a-z]+-view): (.+)$", instructions, re.MULTILINE)
     documents = re.findall(
         r'^<(?:document|message)-\w+ part="(\d+)".*?>\n(.*?)\n</(?:document|message)-',
@@ -70,6 +70,8 @@ def by_rule(instructions: str, material: str) -> str:
         numbers = [int(number) for number, _ in documents]
         tasks = [{"id": name, "text": f"Look for: {can}.", "parts": numbers, "agent": name} for name, can in agents[:3]]
         return f"Here is the plan.\n```json\n{json.dumps({'tasks': tasks})}\n```"
+    if '{"choice":' in instructions:
+        return _ballot(material)
     name = re.search(r"You are the agent ([\w-]+)", instructions)
     words = sum(len(text.split()) for _, text in documents)
     opening = re.sub(r"\s+", " ", documents[0][1])[:90] if documents else ""
@@ -78,6 +80,15 @@ def by_rule(instructions: str, material: str) -> str:
         f"The first one begins: {opening}",
     ]
     return "\n\n".join(lines)
+
+
+def _ballot(material: str) -> str:
+    """Choose the shortest of the answers in *material*."""
+    said = re.findall(
+        r'^<document-\w+ part="\d+".*? said-by="([\w-]+)">\n(.*?)\n</document-', material, re.MULTILINE | re.DOTALL
+    )
+    shortest = min(said, key=lambda answer: len(answer[1]), default=("nobody", ""))[0]
+    return json.dumps({"choice": shortest, "why": "(stand-in) it is the shortest", "confidence": 50})
 
 
 class StandIn:

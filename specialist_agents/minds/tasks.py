@@ -27,6 +27,14 @@ task is about, as the material gives them; "after" may list ids of tasks whose r
 
 def tasks_in(said: str) -> dict[str, Any]:
     """Return the list in what a model said, fenced or between other words; raises MindFailure."""
+    found = object_in(said)
+    if isinstance(found.get("tasks"), list):
+        return found
+    raise MindFailure('the model did not answer with a list of sub-tasks, a JSON object {"tasks": […]}')
+
+
+def object_in(said: str) -> dict[str, Any]:
+    """Return the first JSON object in what a model said; an empty one when there is none."""
     decoder = json.JSONDecoder()
     start = said.find("{")
     while start >= 0:
@@ -35,10 +43,8 @@ def tasks_in(said: str) -> dict[str, Any]:
         except ValueError:
             start = said.find("{", start + 1)
             continue
-        if isinstance(found, dict) and isinstance(found.get("tasks"), list):
-            return found
-        break
-    raise MindFailure('the model did not answer with a list of sub-tasks, a JSON object {"tasks": […]}')
+        return found if isinstance(found, dict) else {}
+    return {}
 
 
 def tasks_part(document: Mapping[str, Any]) -> Part:

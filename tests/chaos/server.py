@@ -54,7 +54,9 @@ def run(order: dict[str, Any]) -> int:
     )
     os.environ["OTEL_INSTRUMENTATION_A2A_SDK_ENABLED"] = "false"
     settings = load_settings(Path(order["config"]))
-    patience = Patience(request_s=settings.request_timeout, doubt_s=DOUBT_S, progress_s=0.1)
+    patience = Patience(
+        request_s=settings.request_timeout, doubt_s=DOUBT_S, progress_s=0.1, push_retry_min_s=0.1, push_retry_max_s=0.2
+    )
     return serve(settings, patience, wrapping)
 
 

@@ -296,7 +296,10 @@ def application(coordinator: Coordinator, url: str, token: str | None = None) ->
         name="stand-in",
         description="Plays a script.",
         version="1",
-        supported_interfaces=[a2a.AgentInterface(url=f"{url}/", protocol_binding="JSONRPC", protocol_version="1.0")],
+        supported_interfaces=[
+            a2a.AgentInterface(url="grpc.example:443", protocol_binding="GRPC", protocol_version="1.0"),
+            a2a.AgentInterface(url=f"{url}/", protocol_binding="JSONRPC", protocol_version="1.0"),
+        ],
         capabilities=a2a.AgentCapabilities(streaming=True),
         default_input_modes=["text/plain"],
         default_output_modes=["text/plain"],

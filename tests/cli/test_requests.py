@@ -224,6 +224,13 @@ def test_chunks_of_one_artifact_are_joined(call, coordinator):
     assert told["artifacts"] == [{"artifactId": "x", "name": "x", "parts": [{"text": "one"}, {"text": "two"}]}]
 
 
+def test_parameters_of_the_plan_travel_under_the_extension(call, coordinator):
+    coordinator.steps = COMPLETE
+    call("send", "hello", "--plan", "campaign", "--parameter", "campaign=spring", "--parameter", "note=a=b")
+    told = MessageToDict(coordinator.requests[0].message.metadata)[URI]
+    assert told == {"plan": "campaign", "parameters": {"campaign": "spring", "note": "a=b"}}
+
+
 def test_a_message_carries_text_files_and_data(call, coordinator, tmp_path):
     (tmp_path / "table.csv").write_text("1,2")
     coordinator.steps = COMPLETE
@@ -266,6 +273,7 @@ def test_a_message_that_comes_instead_of_a_task_is_printed(call, coordinator):
         (["send", "x", "--data", "{"], "--data is not JSON"),
         (["send", "x", "--file", "/no/such/file"], "cannot be read"),
         (["send", ""], "there is nothing to send"),
+        (["send", "x", "--parameter", "tone"], "--parameter 'tone': write it as NAME=VALUE"),
     ],
 )
 def test_wrong_usage_is_told_in_one_line_and_sends_nothing(call, coordinator, arguments, words):

@@ -35,7 +35,7 @@ def test_every_field_of_the_configuration_is_explained_in_the_starter():
 def test_the_examples_in_the_starter_are_valid(tmp_path, monkeypatch):
     """Uncommented, the fields that are only shown must load as well."""
     text = serving.STARTER.read_text()
-    fields = "public_url|db|retention|agents|plans|routes|tokens|credentials"
+    fields = "public_url|grpc_[a-z_]+|db|retention|agents|plans|routes|tokens|credentials"
     shown = re.sub(rf"^# (?=({fields}): ?|  )", "", text, flags=re.MULTILINE)
     (tmp_path / "all.yaml").write_text(shown.replace("auth: none\n", "auth: tokens\n"))
     settings = load_settings(tmp_path / "all.yaml")
@@ -43,6 +43,7 @@ def test_the_examples_in_the_starter_are_valid(tmp_path, monkeypatch):
     assert [entry.name for entry in settings.tokens] == ["alice"]
     assert settings.public_url == "https://coordinator.example"
     assert len(settings.routes) == 2
+    assert (settings.grpc_target, settings.grpc_key.name) == ("coordinator.example:443", "server.key")
     assert settings.credentials == {"finance": "FINANCE_TOKEN"}
     assert settings.retention == 30 * 86_400
 

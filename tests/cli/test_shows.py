@@ -17,6 +17,7 @@ from coordinator.cli import members as module
 from coordinator.cli.exits import Stop
 from coordinator.cli.members import Card, check_free, chosen_cards, free_ports, members, moved_cards, read_cards
 from coordinator.cli.program import program
+from coordinator.cli.server_commands import network
 from coordinator.config import CARDS
 from coordinator.planning import load_plans
 
@@ -152,12 +153,32 @@ def test_every_member_is_told_its_port_and_the_cards(tmp_path):
 
 def test_the_network_of_mail_agents_knows_the_plan_they_are_for(tmp_path):
     cards = read_cards(module.MAIL.cards)
-    assert [card.name for card in cards] == ["attachments", "triage"]
+    assert [card.name for card in cards] == [
+        "attachments",
+        "read-other",
+        "read-pdf",
+        "read-table",
+        "read-text",
+        "triage",
+    ]
     made = members(cards, module.MAIL.cards, 8000, None, module.MAIL)
     *_, plans, option, default = map(str, made[-1].command)
     assert option == "--default-plan"
     assert default in load_plans([Path(plans)])
     assert Path(module.MAIL.sample[1]).is_file()
+
+
+def test_the_network_of_the_office_knows_the_plans_it_is_for():
+    cards = read_cards(module.OFFICE.cards)
+    made = members(cards, module.OFFICE.cards, 8000, None, module.OFFICE)
+    *_, plans, _, default = map(str, made[-1].command)
+    assert default in load_plans([Path(plans)])
+    assert all(Path(given).is_file() for given in module.OFFICE.sample if given.endswith(".md"))
+
+
+def test_two_networks_at_once_are_refused():
+    with pytest.raises(Stop, match="--mail and --office are 2 networks"):
+        network(mail=True, office=True)
 
 
 def test_ports_for_a_demo_are_free_and_different():

@@ -256,7 +256,10 @@ def test_the_status_tells_version_size_and_tasks(path, tasks):
     assert (status["schema"], status["isCurrent"]) == (SCHEMA_VERSION, True)
     assert sum(status["tasks"].values()) == len(tasks)
     assert status["size"] == path.stat().st_size
-    assert "up to date" in output("db", "status", "--db", path)
+    assert status["pushes"] == {"owed": 1, "givenUp": 0}
+    told = output("db", "status", "--db", path)
+    assert "up to date" in told
+    assert "1 still to be told something, 0 given up" in told
     assert while_open(path, "db", "status", "--db", path).exit_code == 0
 
 

@@ -10,6 +10,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -24,6 +25,17 @@ WHICH = st.sampled_from(range(100))
 """Picks an attempt: three times out of four one that is open, otherwise any."""
 
 GIVING_UP = (ev.CancelRequested, ev.CoordinationFailed, ev.MergeFailed, ev.ExpansionFailed)
+
+
+def budget(*, steps: int) -> settings:
+    """Return what every machine may spend: seconds when it runs alone, and far from the time limit on a busy machine.
+
+    One failure is enough to look at. What explains it traces every line, so shrinking would get less far in its time.
+    """
+    phases = [phase for phase in Phase if phase is not Phase.explain]
+    return settings(
+        max_examples=50, stateful_step_count=steps, deadline=None, report_multiple_bugs=False, phases=phases
+    )
 
 
 @dataclass

@@ -237,13 +237,18 @@ class QuestioningShell(HostileShell):
         return ev.TaskOpened(at=self.now, **attempt.about, remote=attempt.remote)
 
     def note_asked(self, about: str, asking: Asking, fact: ev.Asked) -> None:
-        held = {one.key: one for one in self.given.values() if (one.about, one.sent) == (about, "")}
+        held = self.held_for(about)
         for key, given in held.items():
-            given.is_told_late = given.is_told_late or key not in {one.key for one in fact.inquiries}
+            given.is_told_late = key not in {one.key for one in fact.inquiries}
         told = {number for number, one in self.numbers.items() if f"attempt:{one[0]}:{one[1]}" == about}
         self.dropped |= {number for number in told if self.numbers[number][2] not in fact.inquiries}
         asking.mark, asking.is_parked, asking.asked = fact.mark, True, fact.inquiries
         asking.pending = {one.key: one for one in fact.inquiries if one.key not in held}
+
+    def held_for(self, about: str) -> dict[str, Given]:
+        """Return the answers that wait for another one, by key; one that was told to be late is given up for good."""
+        given = [one for one in self.given.values() if one.about == about]
+        return {one.key: one for one in given if not one.sent and not one.is_told_late}
 
     def about_an_answer(
         self, attempt: Attempt, asking: Asking, fact: ev.AnswerTaken | ev.AnswerRefused
@@ -254,9 +259,10 @@ class QuestioningShell(HostileShell):
         message_id = under_way.message_id if under_way else sent[0].sent if sent else "unknown"
         if under_way and isinstance(fact, ev.AnswerRefused) and self.is_wanted(attempt):
             again = {one.key for one in sent if one.sent == message_id}
-            held = {one.key for one in self.given.values() if (one.about, one.sent) == (attempt.send.id, "")}
             asking.is_parked = True
-            asking.pending |= {one.key: one for one in asking.asked if one.key in again - held}
+            asking.pending |= {
+                one.key: one for one in asking.asked if one.key in again - set(self.held_for(attempt.send.id))
+            }
         return dataclasses.replace(fact, message_id=message_id)
 
     # -- the client -------------------------------------------------------------------------------

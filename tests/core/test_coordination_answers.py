@@ -298,6 +298,19 @@ def test_an_answer_that_was_held_for_a_question_that_has_closed_is_told_and_not_
     assert script.coordination.problems == ("Question 2 was closed before its answer arrived.",)
 
 
+def test_a_question_whose_held_answer_came_too_late_is_asked_anew_when_it_comes_back():
+    script = Script(1)
+    script.asks("a", *KEYED)
+    script.says("1: yes")
+    script.says("2: no")
+    script.takes_answer("a")
+    script.asks("a", inquiry("three", key="3"))
+    assert script.asks("a", *KEYED) == [], "what was told to be late is not sent after all"
+    assert script.asked == ["4 a", "5 a"]
+    script.says("5: maybe")
+    assert down(script, "a") == ("2:5",)
+
+
 def test_an_answer_that_was_held_does_not_go_to_another_attempt():
     script = Script(1, retry=Retry(attempts=2))
     script.asks("a", *KEYED)

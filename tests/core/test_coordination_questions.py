@@ -299,6 +299,15 @@ def test_a_branch_that_asks_is_not_hedged():
     assert sent(script.waits(6)) == []
 
 
+def test_a_branch_that_has_asked_is_not_hedged_when_its_start_is_told_only_then():
+    script = Script(stages=(planned(SubTask("a", agent("agent-a"), others=(agent("spare"),)), hedge_s=5.0),))
+    script.asks("a", *(inquiry(words, key=key) for words, key in (("one", "1"), ("two", "2"))))
+    script.says("1: yes")
+    script.begins("a")
+    assert sent(script.waits(6)) == [], "half an answer is on its way, and the other question stands"
+    assert script.asked == ["2 a"]
+
+
 # -- again ----------------------------------------------------------------------------------------
 
 

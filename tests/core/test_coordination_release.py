@@ -35,6 +35,15 @@ def test_a_race_goes_on_as_long_as_somebody_can_still_win():
     merge_in(script.succeeds("c"))
 
 
+def test_an_answer_that_won_a_race_is_whole_whoever_failed_before():
+    script = Script(3, release=Release.FIRST)
+    script.fails("a")
+    script.succeeds("c")
+    script.merges(artifact("merged"))
+    assert script.coordination.verdict is Verdict.COMPLETE
+    assert script.coordination.reason == "1 of 3 branches succeeded."
+
+
 def test_a_race_nobody_wins_fails_and_says_that_one_would_have_been_enough():
     script = Script(2, release=Release.FIRST)
     script.fails("a")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import settings
 from hypothesis.stateful import invariant
 
 from coordinator.core.barrier import tally_of
@@ -15,7 +14,7 @@ from coordinator.core.record import progress, run_record
 from coordinator.core.scheduling import Phase
 from coordinator.core.states import BranchState
 from tests.core.building import T0
-from tests.core.hostile_shell import HostileShell
+from tests.core.hostile_shell import HostileShell, budget
 
 LIVE = {Phase.RUNNING, Phase.TRAILING}
 
@@ -191,14 +190,17 @@ class Invariants(HostileShell):
 
     @invariant()
     def the_verdict_fits_the_state_and_the_branches(self) -> None:
-        seen, tally = self.coordination, self.coordination.tally()
+        seen = self.coordination
         ids = [one.artifact_id for one in seen.artifacts]
+        # In a race the others are not in the answer anyway.
+        needed = [one for one in seen.branches() if one.stage.release is not Release.FIRST]
+        is_partial = any(one.state in {BranchState.FAILED, BranchState.TIMED_OUT} for one in needed)
         match seen.state:
             case TaskState.SUBMITTED | TaskState.WORKING:
                 assert (seen.verdict, seen.reason) == (None, "")
                 assert ids == self.reports[self.planned.plan.answering_stage]
             case TaskState.COMPLETED:
-                assert seen.verdict is (Verdict.PARTIAL if tally.failed else Verdict.COMPLETE)
+                assert seen.verdict is (Verdict.PARTIAL if is_partial else Verdict.COMPLETE)
                 assert seen.reason.startswith("Partial result") is (seen.verdict is Verdict.PARTIAL)
                 assert ids == self.reports[self.planned.plan.answering_stage]
                 assert all(self.reports.values())
@@ -239,5 +241,5 @@ class Invariants(HostileShell):
         return self.coordination.stages[name].stage
 
 
-Invariants.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+Invariants.TestCase.settings = budget(steps=40)
 test_the_invariants_hold_whatever_a_shell_reports = Invariants.TestCase

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import settings
 from hypothesis.stateful import invariant
 
 from coordinator.core.commands import Cancel, Follow, Look, Send
@@ -13,6 +12,7 @@ from coordinator.core.scheduling import Phase
 from coordinator.core.states import BranchState
 from coordinator.core.view import view_of
 from tests.core.building import T0
+from tests.core.hostile_shell import budget
 from tests.core.questioning_shell import AFTER, Asking, QuestioningShell, is_ours
 
 LIVE = {Phase.RUNNING, Phase.TRAILING}
@@ -176,5 +176,5 @@ class QuestionInvariants(QuestioningShell):
         return [self.asking[one.send.id] for one in attempts if one.send.id in self.asking]
 
 
-QuestionInvariants.TestCase.settings = settings(max_examples=100, stateful_step_count=60, deadline=None)
+QuestionInvariants.TestCase.settings = budget(steps=60)
 test_no_question_is_lost_and_nothing_answered_twice = QuestionInvariants.TestCase

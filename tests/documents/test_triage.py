@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from coordinator.config import Settings
-from specialist_agents.mail import feed, triage
+from specialist_agents.mail import triage, unpacking
 from specialist_agents.mail.topics import OWNERS
 from tests.mails.generator import letters
 
@@ -21,7 +21,7 @@ def test_the_table_of_kinds_and_owners_is_that_of_the_rules():
 
 def test_the_transcript_is_about_the_mails_that_ship():
     items = [item for letter in letters() for item in triage.items_of("x", letter.content)]
-    files = [entry for letter in letters() for entry in feed.items_of("x", letter.content)]
+    files = [entry for letter in letters() for entry in unpacking.items_of("x", letter.content)]
     levels = Counter(item["urgency"]["value"] for item in items)
     told = ", ".join(f"{levels[level]} {level}" for level in ("critical", "high", "normal", "low"))
     assert f"{len(items)} mails: {told}; {len(files)} attachments\n" in TEXT

@@ -19,7 +19,8 @@ from a2a.types import a2a_pb2 as a2a
 from coordinator import testing
 from coordinator.testing import Behaviour, Specialist, answers
 from coordinator.wire import content_in
-from tests.escalation.rig import reply, state
+from tests.escalation.rig import answering, asking, reply, state
+from tests.patterns.rig import shipped
 from tests.planning.making import Document
 from tests.policies.rig import coordinating
 from tests.protocol.clients import message
@@ -102,6 +103,28 @@ SCENES = (
             {"strategy": "synthesize", "agent": "writer"},
         ),
         ("What do you think of this contract?",),
+    ),
+    Scene(
+        "Keyed state",
+        "A pattern that ships: each answer under the key of its agent.",
+        (
+            says("finance", "It costs 900 euros a month."),
+            says("legal", "Nobody is liable for a delay."),
+            says("researcher", "Three sources say the demand grows."),
+        ),
+        shipped("keyed-state"),
+        ("Shall we do it?",),
+    ),
+    Scene(
+        "Approval before an action",
+        "A pattern that ships: nothing is sent before somebody has said yes.",
+        (
+            says("writer", "Dear customer, the pump comes on Monday."),
+            asking("approver", "May this be sent?", answering("approver")),
+            says("sender", "sent"),
+        ),
+        shipped("approval"),
+        ("Write to the customer.", "yes"),
     ),
 )
 

@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 @pytest.fixture
 def url(tmp_path):
     """The coordinator of `network --mail`, on free ports."""
-    port, *others = free_ports(3)
     names = [card.name for card in read_cards(MAIL.cards)]
+    port, *others = free_ports(len(names) + 1)
     moved_cards(tmp_path / "cards", dict(zip(names, others, strict=True)), MAIL.cards)
     options = ["--mail", "--port", str(port), "--cards", str(tmp_path / "cards"), "--db", "memory"]
     command = [sys.executable, "-m", "coordinator.cli", "network", *options]

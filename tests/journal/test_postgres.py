@@ -278,10 +278,12 @@ async def test_a_driver_hears_what_others_changed_and_not_what_it_changed_itself
 async def test_a_group_tells_of_each_changed_coordination_once_and_of_no_refused_job(two, postgres_url, monkeypatch):
     monkeypatch.setattr(postgres_module.PostgresDatabase, "writers", 1)
     journal = await SqlJournal.open(postgres_url)
-    await accepted(journal, "t1")
-    await accepted(journal, "t2")
     heard: asyncio.Queue[str | None] = asyncio.Queue()
     with two[1].heed(heard.put_nowait):
+        await accepted(journal, "t1")
+        await accepted(journal, "t2")
+        while await heard.get() != "t2":
+            pass
         async with busy(journal) as group:
             for task_id in ("t1", "t1", "t2", "t1"):
                 group.create_task(journal.put(task_id, record()))

@@ -343,7 +343,7 @@ async def test_a_damaged_file_is_named(path, sqlite):
         await sqlite.put("t1", record(f"{page}" * 3_000))
     await sqlite.close()
     content = bytearray(path.read_bytes())
-    content[4_096 * 4 :] = b"\xff" * len(content[4_096 * 4 :])
+    content[4_096 * 40 :] = b"\xff" * len(content[4_096 * 40 :])
     path.write_bytes(content)
     journal = await SqlJournal.open(path)
     with pytest.raises(JournalUnavailable, match="damaged") as caught:

@@ -8,7 +8,7 @@ from coordinator.core.coordination import Coordination
 from coordinator.core.events import Progressed
 from coordinator.core.view import view_of
 from coordinator.errors import JournalTooNew
-from coordinator.journal import Record, SqlJournal, Status, codec
+from coordinator.journal import PushCounts, Record, SqlJournal, Status, codec
 from coordinator.journal.codec import decode, decode_all, decode_view, encode, encode_view
 from tests.journal.stored.loading import STORED, load
 
@@ -40,7 +40,11 @@ OF_VERSION_2 = {
     "Relayed",
     "Resumed",
 }
-FACTS = {"schema-1": OF_VERSION_1, "schema-2": OF_VERSION_1 | OF_VERSION_2}
+FACTS = {
+    "schema-1": OF_VERSION_1,
+    "schema-2": OF_VERSION_1 | OF_VERSION_2,
+    "schema-3": OF_VERSION_1 | OF_VERSION_2,
+}
 """What each stored journal has to hold. A later fact is in the journal that was made for it."""
 
 of_every_version = pytest.mark.parametrize("stored", STORED, ids=lambda path: path.stem)
@@ -107,6 +111,15 @@ async def test_everything_a_stored_journal_refers_to_is_in_it_and_goes_with_its_
     assert pruned.coordinations == len(tasks) - len(left)
     kept = {ref["digest"] for task_id in left for message in tasks[task_id]["history"] for ref in message["parts"]}
     assert set(await journal.payloads(digests)) == kept
+    await journal.close()
+
+
+async def test_a_stored_journal_knows_who_is_owed_a_push(path):
+    journal, _ = await journal_of(STORED[-1], path)
+    assert await journal.push_counts() == PushCounts(owed=1)
+    [owed] = await journal.owed(limit=10)
+    assert (owed.config.config_id, owed.config.token) == ("down", "a token")
+    assert owed.failures > 0
     await journal.close()
 
 

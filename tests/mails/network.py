@@ -1,4 +1,4 @@
-"""Mail agents in front of a coordinator: as many triage agents as wanted, and one that reads attachments."""
+"""Mail agents in front of a coordinator: as many triage agents as wanted, and those for attachments."""
 
 from __future__ import annotations
 
@@ -16,23 +16,26 @@ from specialist_agents.cards import at_address, read_card
 from specialist_agents.testing import running
 from specialist_agents.workshop import Limits
 
+OTHERS = ("attachments", "read-text", "read-table", "read-pdf", "read-other")
 PLAN = PLANS / "mail" / "mail-triage.yaml"
 
 
 @asynccontextmanager
 async def mail_agents(folder: Path, count: int, limits: Limits | None = None) -> AsyncIterator[Path]:
     """Serve the agents over sockets of this process; write their cards to *folder* and yield it."""
-    names = {f"triage-{number + 1:02}": "triage" for number in range(count)} | {"attachments": "attachments"}
+    names = {f"triage-{number + 1:02}": "triage" for number in range(count)}
+    names |= {name: name for name in OTHERS}
     async with AsyncExitStack() as stack:
         for name, kind in names.items():
             url = await stack.enter_async_context(running(kind, limits=limits if kind == "triage" else None))
             card = at_address(read_card(kind), url)
             card.name = name
-            _write(card, folder)
+            write_card(card, folder)
         yield folder
 
 
-def _write(card: AgentCard, folder: Path) -> None:
+def write_card(card: AgentCard, folder: Path) -> None:
+    """Write an agent's card into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{card.name}.json").write_text(MessageToJson(card), encoding="utf-8")
 

@@ -9,7 +9,6 @@ from a2a.utils.errors import A2AError
 from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Value
 
-from specialist_agents.minds import executor
 from specialist_agents.minds.stand_in import StandIn, Trouble
 from tests.minds.rig import CONTRACT, ask, message, minded, text
 
@@ -21,7 +20,7 @@ def saying(*words):
 
 @pytest.mark.parametrize("api", ["openai", "anthropic"])
 async def test_the_answer_comes_in_chunks_and_then_whole_with_what_it_has_cost(monkeypatch, api):
-    monkeypatch.setattr(executor, "PIECE_INTERVAL_S", 0.0)
+    monkeypatch.setattr("specialist_agents.pieces.PIECE_INTERVAL_S", 0.0)
     stand_in = saying("one two three four")
     async with minded(stand_in, api=api) as client:
         came = await ask(client)

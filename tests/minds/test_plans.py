@@ -1,6 +1,7 @@
 """The plans that ship for minds, whole: a client, the coordinator, the agents, and the endpoint behind them."""
 
 import json
+import re
 from contextlib import asynccontextmanager
 
 import jsonschema_rs
@@ -152,3 +153,68 @@ async def test_a_model_that_does_not_plan_at_all_fails_the_task_with_its_reason(
         answer = await it.ask(text(CONTRACT, "contract.md"))
     assert answer.state == "FAILED"
     assert "did not answer with a list of sub-tasks" in str(answer.branches["plan/model-planner"]["error"])
+
+
+DRAFTERS = ("short-draft", "warm-draft", "formal-draft")
+JUDGES = ("clarity-judge", "reader-judge", "fidelity-judge")
+
+
+def drafting(votes):
+    """A model that drafts by the agent's name, and votes as *votes* say, by agent."""
+
+    def write(instructions, _):
+        (name,) = re.findall(r"You are the agent ([\w-]+)", instructions)
+        return votes.get(name) or f"Dear customer, says {name}."
+
+    return StandIn(write)
+
+
+def ballot(choice, **more):
+    return json.dumps({"choice": choice, "why": "so"} | more)
+
+
+async def test_three_drafts_are_put_to_the_vote_and_come_beside_it(tmp_path):
+    votes = {
+        "clarity-judge": ballot("warm-draft", confidence=60),
+        "reader-judge": f"I choose:\n```json\n{ballot('warm-draft')}\n```",
+        "fidelity-judge": ballot("formal-draft", confidence=99),
+    }
+    stand_in = drafting(votes)
+    async with network(tmp_path, "drafts", (*DRAFTERS, *JUDGES), stand_in) as it:
+        answer = await it.ask(text("Answer the customer."))
+    assert answer.state == "COMPLETED"
+    tally, _, *drafts = answer.parts
+    assert (tally["winner"], tally["votes"]) == ("warm-draft", 2)
+    assert drafts == [f"Dear customer, says {name}." for name in DRAFTERS]
+    judged = [heard for heard in stand_in.heard if "-judge" in heard.instructions.split(".")[0]]
+    assert len(judged) == 3
+    for heard in judged:
+        assert [name for name in DRAFTERS if f'said-by="{name}"' in heard.material] == list(DRAFTERS)
+        assert "Answer the customer." in heard.material
+
+
+@pytest.mark.parametrize("said", ["warm-draft", ballot("my-own"), "[]", '{"choice": ["warm-draft"]}'])
+async def test_a_judge_that_chooses_nobody_there_is_has_no_vote(tmp_path, said):
+    votes = {"clarity-judge": said, "reader-judge": ballot("short-draft"), "fidelity-judge": ballot("short-draft")}
+    async with network(tmp_path, "drafts", (*DRAFTERS, *JUDGES), drafting(votes)) as it:
+        answer = await it.ask(text("Answer the customer."), plan="drafts")
+    assert (answer.state, answer.record["verdict"]) == ("COMPLETED", "partial")
+    assert answer.outcomes["vote/clarity-judge"] == "failed"
+    assert (answer.parts[0]["winner"], answer.parts[0]["votes"]) == ("short-draft", 2)
+
+
+async def test_the_stand_in_votes_for_the_shortest_draft(tmp_path):
+    async with network(tmp_path, "drafts", (*DRAFTERS, *JUDGES), StandIn()) as it:
+        answer = await it.ask(text("Answer the customer."))
+    tally, _, *drafts = answer.parts
+    assert tally["votes"] == 3
+    assert DRAFTERS[[len(draft) for draft in drafts].index(min(map(len, drafts)))] == tally["winner"]
+
+
+async def test_documents_are_summarised_by_a_model_in_the_order_they_were_sent(tmp_path):
+    names = [f"report-{number}.md" for number in range(5)]
+    stand_in = StandIn(lambda _, material: re.findall(r'name="(.*?)"', material)[0])
+    async with network(tmp_path, "model-summaries", ("model-summarizer",), stand_in) as it:
+        answer = await it.ask(*(text(f"About {name}.", name) for name in names))
+    assert (answer.state, answer.parts) == ("COMPLETED", names)
+    assert len(stand_in.heard) == len(names)

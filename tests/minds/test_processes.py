@@ -105,7 +105,7 @@ def test_a_document_goes_through_minds_in_processes_of_their_own(tmp_path):
     [
         (["--card", MINDS / "nobody.json"], "unknown agent 'nobody'"),
         (["--card", MINDS / "legal-view.json", "--config", "nowhere.yaml"], "nowhere.yaml"),
-        (["--card", MINDS.parent / "lint.json"], "agents does not name lint; it names: financial-view"),
+        (["--card", MINDS.parent / "lint.json"], "agents does not name lint; it names: clarity-judge"),
     ],
     ids=["no card", "no configuration", "not in the configuration"],
 )

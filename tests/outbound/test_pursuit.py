@@ -49,6 +49,18 @@ async def test_a_stream_that_breaks_is_attached_again_and_nothing_comes_twice(cu
         assert it.agent.counts.gets > 0
 
 
+async def test_a_stream_that_leaves_the_result_out_is_followed_by_a_look_at_the_task():
+    async with rig(Behaviour(steps=("a",), artifacts=FINE, streams_artifacts=False)) as it:
+        assert (await it.sent()).texts == ["fine"]
+        assert (it.agent.counts.sends, it.agent.counts.gets) == (1, 1)
+
+
+async def test_words_at_the_end_of_a_stream_are_result_enough():
+    async with rig(Behaviour(end_text="all fine", artifacts=())) as it:
+        assert (await it.sent()).texts == ["all fine"]
+        assert it.agent.counts.gets == 0
+
+
 async def test_a_stream_that_falls_silent_is_asked_whether_the_task_still_lives():
     async with rig(Behaviour(steps=("a", "b"), artifacts=FINE, stall_after=2)) as it:
         assert (await it.sent()).texts == ["fine"]

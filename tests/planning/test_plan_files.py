@@ -122,7 +122,7 @@ def test_a_wrong_field_is_named_with_the_file(tmp_path, stage, field):
         ({"split": "parts"}, "fan_out.split"),
         ({"split": {"batch": 0}}, "fan_out.split.batch"),
         ({"split": {"into": 0}}, "fan_out.split.into"),
-        ({"split": {"at_least": 0}}, "fan_out.split.at_least"),
+        ({"split": {"at_least": -1}}, "fan_out.split.at_least"),
         ({"split": {"items": "a..b"}}, "fan_out.split.items"),
         ({"split": {"items": ""}}, "fan_out.split.items"),
         ({"split": {"of": "Some Stage"}}, "fan_out.split.of"),

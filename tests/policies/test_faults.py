@@ -134,6 +134,7 @@ TABLE = [
     Row("it does not stream, whatever its card says", bad(streams=False), tasks=1),
     Row("the stream ends early", bad(cut_after=2, double_on_reattach=True), tasks=1),
     Row("the stream breaks again and again", bad(work_s=0.2, cut_after=2, cut_by="break", cut_streams=3), tasks=1),
+    Row("the stream leaves the result out", bad(streams_artifacts=False), tasks=1),
     Row("the stream falls silent", bad(stall_after=2), tasks=1),
     # Pushes.
     Row("pushes with a wrong token", bad(push="wrong_token", work_s=0.1), tasks=1),

@@ -372,6 +372,15 @@ ROWS = [
         without=["only/1", "only/2"],
     ),
     Row(
+        option="stages.*.fan_out.by_type",
+        plan=plan({"by_type": True}),
+        parts=(text("look"), *files("a"), text("b", "b.txt")),
+        seen=sent(),
+        expected=[["look", "b.txt"]],
+        without=[["look", "a", "b.txt"]] * 2,
+        staff=(Specialist("ada", card={"defaultInputModes": ["image/*"]}), "bob"),
+    ),
+    Row(
         option="stages.*.fan_out.split.at_least",
         plan=plan({"split": {"at_least": 5}}),
         parts=FILES,

@@ -111,6 +111,28 @@ class Caller:
             async for event in events:
                 yield event
 
+    async def set_push(
+        self, task_id: str, url: str, config_id: str = "", **fields: Any
+    ) -> a2a.TaskPushNotificationConfig:
+        """Ask for pushes about a task."""
+        config = a2a.TaskPushNotificationConfig(task_id=task_id, id=config_id, url=url, **fields)
+        return await self._plain.create_task_push_notification_config(config)
+
+    async def get_push(self, task_id: str, config_id: str) -> a2a.TaskPushNotificationConfig:
+        """Read a push configuration."""
+        request = a2a.GetTaskPushNotificationConfigRequest(task_id=task_id, id=config_id)
+        return await self._plain.get_task_push_notification_config(request)
+
+    async def pushes(self, task_id: str) -> list[a2a.TaskPushNotificationConfig]:
+        """Read all push configurations of a task."""
+        request = a2a.ListTaskPushNotificationConfigsRequest(task_id=task_id)
+        return list((await self._plain.list_task_push_notification_configs(request)).configs)
+
+    async def delete_push(self, task_id: str, config_id: str) -> None:
+        """Ask for no more pushes."""
+        request = a2a.DeleteTaskPushNotificationConfigRequest(task_id=task_id, id=config_id)
+        await self._plain.delete_task_push_notification_config(request)
+
     @staticmethod
     def _client(card: a2a.AgentCard, http: httpx.AsyncClient, bindings: list[str], *, is_streaming: bool) -> Client:
         config = ClientConfig(httpx_client=http, streaming=is_streaming, supported_protocol_bindings=bindings)
@@ -137,6 +159,10 @@ OPERATIONS: Mapping[str, Callable[[Caller, str], Awaitable[Any]]] = {
     "subscribe": lambda caller, task_id: all_of(caller.subscribe(task_id)),
     "send": lambda caller, task_id: caller.send(message(task_id=task_id)),
     "stream": lambda caller, task_id: all_of(caller.stream(message(task_id=task_id))),
+    "set push": lambda caller, task_id: caller.set_push(task_id, "http://127.0.0.1/never"),
+    "get push": lambda caller, task_id: caller.get_push(task_id, "any"),
+    "list pushes": lambda caller, task_id: caller.pushes(task_id),
+    "delete push": lambda caller, task_id: caller.delete_push(task_id, "any"),
 }
 """Everything one can do to a task one knows the id of."""
 

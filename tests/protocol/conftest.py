@@ -8,9 +8,10 @@ from typing import Any
 import certifi
 import httpx
 import pytest
+from aiohttp.abc import AbstractResolver
 
 from coordinator import testing
-from coordinator.app import assembled
+from coordinator.app import Wrapping, assembled
 from coordinator.config import Settings
 from coordinator.outbound import Patience
 from coordinator.testing import Fleet
@@ -63,19 +64,20 @@ async def start(
     cards = str(fleet.write_cards(tmp_path / "cards"))
     async with AsyncExitStack() as stack:
 
-        async def starting(**settings: Any) -> str:
+        async def starting(names: AbstractResolver | None = None, **settings: Any) -> str:
             known = {"db": db, "plans": tuple(map(str, files)), "default_plan": plans[0], "agents": (cards,)} | settings
-            return await stack.enter_async_context(_coordinating(known))
+            return await stack.enter_async_context(_coordinating(known, Wrapping(names=names)))
 
         yield starting
 
 
 @asynccontextmanager
-async def _coordinating(settings: dict[str, Any]) -> AsyncIterator[str]:
-    patience = Patience(progress_s=0.0)  # every word of a specialist becomes a fact at once
+async def _coordinating(settings: dict[str, Any], wrapping: Wrapping) -> AsyncIterator[str]:
+    # Every word of a specialist becomes a fact at once, and a webhook that is down is tried again at once.
+    patience = Patience(progress_s=0.0, push_retry_min_s=0.0, push_retry_max_s=0.0)
     with listener() as opened:
         known = Settings(port=opened.getsockname()[1], **settings)
-        async with assembled(known, patience) as app, serving(app, opened):
+        async with assembled(known, patience, wrapping=wrapping) as app, serving(app, opened):
             yield known.url
 
 

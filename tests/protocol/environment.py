@@ -1,4 +1,4 @@
-"""An environment of its own for the SDK of version 0.3, which cannot be installed beside the one of 1.0."""
+"""Environments of their own for what cannot be installed beside the SDK of version 1.0, such as the one of 0.3."""
 
 import subprocess
 import sys
@@ -17,23 +17,29 @@ class NotInstalled(Exception):
 
 
 def python_of_v03() -> Path:
-    """Return the interpreter that has the SDK; the first caller of all processes installs it, once.
+    """Return the interpreter that has the SDK of version 0.3. Raises `NotInstalled` with what the installer said."""
+    return python_with(PLACE, SDK)
+
+
+def python_with(place: Path, *requirements: str) -> Path:
+    """Return an interpreter at *place* that has *requirements*; the first caller of all processes installs it, once.
 
     Raises `NotInstalled` with what the installer said.
     """
-    python = PLACE / "bin" / "python"
-    ready = PLACE / f"ready-{SDK}-python{sys.version_info.major}.{sys.version_info.minor}"
-    with FileLock(f"{PLACE}.lock"):
+    python = place / "bin" / "python"
+    ready = place / f"ready-{'-'.join(requirements)}-python{sys.version_info.major}.{sys.version_info.minor}"
+    with FileLock(f"{place}.lock"):
         if not ready.exists():
-            _run([sys.executable, "-m", "venv", "--clear", str(PLACE)])
-            _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", SDK])
+            run([sys.executable, "-m", "venv", "--clear", str(place)])
+            run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements])
             ready.touch()
     return python
 
 
-def _run(command: Sequence[str]) -> None:
+def run(command: Sequence[str], cwd: Path | None = None) -> None:
+    """Run an installer. Raises `NotInstalled` with its last words."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALLING_S, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALLING_S, check=False, cwd=cwd)
     except subprocess.TimeoutExpired as error:
         raise NotInstalled(f"{' '.join(command)}: not done after {INSTALLING_S:g} s") from error
     if done.returncode:

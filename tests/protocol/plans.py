@@ -69,6 +69,15 @@ stages:
       to: {agents: [ada, bob]}
     merge: by_agent
 """,
+    "growing": """\
+name: growing
+description: One answer after the other, as soon as all before it are there.
+stages:
+  ask:
+    fan_out:
+      to: {agents: [ada, bob, eve]}
+    merge: {strategy: concat, progressive: true}
+""",
     "hand-on": """\
 name: hand-on
 description: Hands everything on to one agent.

@@ -7,7 +7,6 @@ from a2a.types import a2a_pb2 as a2a
 from a2a.utils.errors import (
     ContentTypeNotSupportedError,
     InvalidParamsError,
-    PushNotificationNotSupportedError,
     TaskNotFoundError,
 )
 
@@ -155,34 +154,6 @@ async def test_3_2_4_a_negative_history_length_is_named(client, fleet):
     assert not fleet.counts.sends
 
 
-async def test_3_3_4_a_push_config_within_a_message_is_refused(client, fleet):
-    config = a2a.TaskPushNotificationConfig(url="https://example.org/hook")
-    with pytest.raises(PushNotificationNotSupportedError):
-        await client.send(task_push_notification_config=config)
-    assert not fleet.counts.sends
-
-
-async def test_3_3_4_every_push_operation_is_refused_over_json_rpc(http):
-    for method, params in {
-        "CreateTaskPushNotificationConfig": {"taskId": "x", "url": "https://example.org/hook"},
-        "GetTaskPushNotificationConfig": {"taskId": "x", "id": "y"},
-        "ListTaskPushNotificationConfigs": {"taskId": "x"},
-        "DeleteTaskPushNotificationConfig": {"taskId": "x", "id": "y"},
-    }.items():
-        assert refusal_in(await call(http, method, params)).code == -32003
-
-
-async def test_3_3_4_every_push_operation_is_refused_over_rest(http):
-    configs = "/tasks/x/pushNotificationConfigs"
-    answers = [
-        await http.post(configs, json={"url": "https://example.org/hook"}, headers=V1),
-        await http.get(configs, headers=V1),
-        await http.get(f"{configs}/y", headers=V1),
-        await http.delete(f"{configs}/y", headers=V1),
-    ]
-    assert [refusal_in(answer).reason for answer in answers] == ["PUSH_NOTIFICATION_NOT_SUPPORTED"] * 4
-
-
 async def test_3_3_4_the_extended_card_is_not_supported(http):
     over_rpc = refusal_in(await call(http, "GetExtendedAgentCard", {}))
     over_rest = refusal_in(await http.get("/extendedAgentCard", headers=V1))
@@ -191,23 +162,9 @@ async def test_3_3_4_the_extended_card_is_not_supported(http):
 
 
 async def test_what_is_not_offered_is_refused_in_version_0_3_too(http):
-    config = {"taskId": "x", "pushNotificationConfig": {"url": "https://example.org/hook"}}
-    codes = {
-        method: refusal_in(await http.post("/", json=rpc(method, params))).code
-        for method, params in {
-            "tasks/pushNotificationConfig/set": config,
-            "tasks/pushNotificationConfig/get": {"id": "x"},
-            "tasks/pushNotificationConfig/list": {"id": "x"},
-            "tasks/pushNotificationConfig/delete": {"id": "x", "pushNotificationConfigId": "y"},
-            "agent/getAuthenticatedExtendedCard": None,
-        }.items()
-    }
-    assert set(codes.values()) == {-32003, -32004}
-    assert [method for method, code in codes.items() if code == -32004] == ["agent/getAuthenticatedExtendedCard"]
+    answer = await http.post("/", json=rpc("agent/getAuthenticatedExtendedCard", None))
+    assert refusal_in(answer).code == -32004
     assert refusal_in(await http.get("/v1/card")).reason == "UNSUPPORTED_OPERATION"
-    assert (
-        refusal_in(await http.get("/v1/tasks/x/pushNotificationConfigs/y")).reason == "PUSH_NOTIFICATION_NOT_SUPPORTED"
-    )
 
 
 async def test_an_unknown_tenant_is_named_whatever_the_operation(http, fleet):
@@ -215,6 +172,10 @@ async def test_an_unknown_tenant_is_named_whatever_the_operation(http, fleet):
         "SendMessage": {"message": said()},
         "SendStreamingMessage": {"message": said()},
         **READS,
+        "CreateTaskPushNotificationConfig": {"taskId": "x", "url": "https://hook.example/"},
+        "GetTaskPushNotificationConfig": {"taskId": "x", "id": "y"},
+        "ListTaskPushNotificationConfigs": {"taskId": "x"},
+        "DeleteTaskPushNotificationConfig": {"taskId": "x", "id": "y"},
     }.items():
         assert refusal_in(await call(http, method, params | {"tenant": "nobody"})).fields == ("tenant",)
     for verb, path in [
@@ -224,6 +185,9 @@ async def test_an_unknown_tenant_is_named_whatever_the_operation(http, fleet):
         ("GET", "/nobody/tasks"),
         ("POST", "/nobody/tasks/x:cancel"),
         ("POST", "/nobody/tasks/x:subscribe"),
+        ("GET", "/nobody/tasks/x/pushNotificationConfigs"),
+        ("GET", "/nobody/tasks/x/pushNotificationConfigs/y"),
+        ("DELETE", "/nobody/tasks/x/pushNotificationConfigs/y"),
     ]:
         answer = await http.request(verb, path, json={"message": said()}, headers=V1)
         assert refusal_in(answer).fields == ("tenant",)

@@ -83,11 +83,15 @@ OPERATIONS_1_0 = [
     ("GET", "/tasks", None),
     ("POST", "/tasks/{}:cancel", {}),
     ("GET", "/tasks/{}:subscribe", None),
+    ("GET", "/tasks/{}/pushNotificationConfigs", None),
+    ("GET", "/tasks/{}/pushNotificationConfigs/x", None),
+    ("DELETE", "/tasks/{}/pushNotificationConfigs/x", None),
 ]
 OPERATIONS_0_3 = [
     ("POST", "/", rpc("tasks/get", {"id": "{}"})),
     ("POST", "/", rpc("tasks/cancel", {"id": "{}"})),
     ("POST", "/", rpc("tasks/resubscribe", {"id": "{}"})),
+    ("POST", "/", rpc("tasks/pushNotificationConfig/list", {"id": "{}"})),
     ("GET", "/v1/tasks/{}", None),
     ("POST", "/v1/tasks/{}:cancel", {}),
     ("GET", "/v1/tasks/{}:subscribe", None),

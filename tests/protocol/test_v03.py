@@ -12,6 +12,7 @@ import pytest
 from coordinator.core.extension import PROGRESS, RUN, URI
 from coordinator.testing import Behaviour
 from tests.protocol.environment import NotInstalled, python_of_v03
+from tests.protocol.receiver import receiving
 from tests.protocol.specialists import answering, asked, busy, canceled, failing, hold, release, says, waiting
 from tests.protocol.users import settings_for
 
@@ -70,6 +71,18 @@ async def running(python, *arguments):
     finally:
         process.stdin.close()
         await process.wait()
+
+
+@pytest.fixture
+async def url(start):
+    """The URL of a coordinator that pushes to loopback."""
+    return await start(push_allow=("127.0.0.1",))
+
+
+@pytest.fixture
+async def hook():
+    async with receiving() as receiver:
+        yield receiver
 
 
 @pytest.fixture
@@ -212,3 +225,29 @@ async def test_a_token_is_asked_for_and_accepted(python, start, binding, monkeyp
         assert card["securitySchemes"]["bearer"] == {"type": "http", "scheme": "Bearer"}
         assert "401" in (await stranger("send"))["error"]
         assert (await alice("send"))["status"]["state"] == "completed"
+
+
+async def test_its_webhook_is_sent_the_task_as_this_version_writes_it(old, fleet, hook):
+    fleet["ada"].behave((waiting("input_required", "tabs or spaces?"), answering({"text": "tabs it is"})))
+    asked = await old("send_with_hook", url=f"{hook.url}/hook", token="a token")
+    assert asked["status"]["state"] == "input-required"
+    await old("send", text="tabs", task_id=asked["id"], context_id=asked["contextId"])
+    pushed = await hook.until_over()
+    tasks = [push.document for push in pushed]
+    assert [task["status"]["state"] for task in tasks] == ["working", "input-required", "working", "completed"]
+    assert "tabs or spaces?" in tasks[1]["status"]["message"]["parts"][0]["text"]
+    assert {(task["kind"], task["id"]) for task in tasks} == {("task", asked["id"])}
+    assert texts(tasks[-1]) == ["tabs it is", "the answer of bob"]
+    assert tasks[-1]["metadata"][RUN]["verdict"] == "complete"
+    assert {push.headers["x-a2a-notification-token"] for push in pushed} == {"a token"}
+
+
+async def test_its_operations_on_webhooks_are_there(old, fleet, hook):
+    hold(fleet)
+    task = await old("post")
+    await busy(fleet, "ada", "bob")
+    made = await old("hook", id=task["id"], url=f"{hook.url}/hook", token="a token")
+    assert made["pushNotificationConfig"] == {"id": task["id"], "url": f"{hook.url}/hook", "token": "a token"}
+    assert await old("hooked", id=task["id"], hook=task["id"]) == made
+    release(fleet)
+    assert [push.document["status"]["state"] for push in await hook.until_over()] == ["completed"]

@@ -80,7 +80,8 @@ async def test_8_2_the_card_is_one_for_clients_of_0_3_as_well(http, url):
 async def test_8_2_the_card_promises_what_there_is(http, url):
     card = await A2ACardResolver(http, url).get_agent_card()
     assert card.capabilities.streaming
-    assert not card.capabilities.push_notifications
+    assert card.capabilities.push_notifications
+    assert (await A2ACardResolver(http, f"{url}/gather").get_agent_card()).capabilities.push_notifications
     assert not card.capabilities.extended_agent_card
     assert [skill.id for skill in card.skills] == ["gather"]
     assert not card.security_schemes

@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -19,12 +20,15 @@ from a2a.client import A2ACardResolver, Client, ClientConfig, ClientFactory
 from a2a.client.errors import A2AClientError
 from a2a.types import (
     AgentCard,
+    GetTaskPushNotificationConfigParams,
     Message,
     Part,
+    PushNotificationConfig,
     Role,
     Task,
     TaskArtifactUpdateEvent,
     TaskIdParams,
+    TaskPushNotificationConfig,
     TaskQueryParams,
     TaskStatusUpdateEvent,
     TextPart,
@@ -39,6 +43,7 @@ class Commands:
 
     def __init__(self, card: AgentCard, http: httpx.AsyncClient, transport: str) -> None:
         self._card = card
+        self._pushed = partial(_client, card, http, transport, streaming=False)
         self._streaming = _client(card, http, transport, streaming=True)
         self._plain = _client(card, http, transport, streaming=False)
         self._polling = _client(card, http, transport, streaming=False, polling=True)
@@ -75,12 +80,30 @@ class Commands:
         """Read a task."""
         yield await self._plain.get_task(TaskQueryParams(id=id, history_length=history_length))
 
+    async def send_with_hook(self, url: str, token: str, **fields: Any) -> AsyncIterator[BaseModel]:
+        """Send a message and have its task pushed to *url*."""
+        client = self._pushed(push_notification_configs=[PushNotificationConfig(url=url, token=token)])
+        async for event in client.send_message(_message(**fields)):
+            yield _last(event)
+
+    async def hook(self, id: str, url: str, token: str) -> AsyncIterator[BaseModel]:  # noqa: A002
+        """Have a task pushed to *url* from now on."""
+        config = PushNotificationConfig(url=url, token=token)
+        yield await self._plain.set_task_callback(
+            TaskPushNotificationConfig(task_id=id, push_notification_config=config)
+        )
+
+    async def hooked(self, id: str, hook: str) -> AsyncIterator[BaseModel]:  # noqa: A002
+        """Read where a task is pushed to."""
+        params = GetTaskPushNotificationConfigParams(id=id, push_notification_config_id=hook)
+        yield await self._plain.get_task_callback(params)
+
     async def cancel(self, id: str) -> AsyncIterator[BaseModel]:  # noqa: A002
         """Cancel a task."""
         yield await self._plain.cancel_task(TaskIdParams(id=id))
 
 
-def _client(card: AgentCard, http: httpx.AsyncClient, transport: str, **modes: bool) -> Client:
+def _client(card: AgentCard, http: httpx.AsyncClient, transport: str, **modes: Any) -> Client:
     config = ClientConfig(httpx_client=http, supported_transports=[transport], use_client_preference=True, **modes)
     return ClientFactory(config).create(card)
 

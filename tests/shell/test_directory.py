@@ -5,6 +5,7 @@ import json
 import httpx
 import pytest
 
+from coordinator import directory as directory_module
 from coordinator.config import CARDS, AgentEntry
 from coordinator.core.extension import URI
 from coordinator.directory import Directory
@@ -67,7 +68,9 @@ def test_an_entry_may_rename_an_agent_and_add_tags(tmp_path, http):
     ("interfaces", "chosen"),
     [
         ([("JSONRPC", "0.3", "u3"), ("HTTP+JSON", "1.0", "u1")], ("HTTP+JSON", "1.0", "u1")),
-        ([("GRPC", "1.0", "g"), ("JSONRPC", "0.3.0", "u3")], ("JSONRPC", "0.3.0", "u3")),
+        ([("GRPC", "1.0", "g:1"), ("JSONRPC", "0.3.0", "u3")], ("GRPC", "1.0", "g:1")),
+        ([("JSONRPC", "1.0", "u1"), ("GRPC", "1.0", "g:1")], ("JSONRPC", "1.0", "u1")),
+        ([("GRPC", "0.3", "g:1")], ("GRPC", "0.3", "g:1")),
         ([("HTTP+JSON", "1.0", "a"), ("JSONRPC", "1.0", "b")], ("HTTP+JSON", "1.0", "a")),
     ],
 )
@@ -75,6 +78,43 @@ def test_the_newest_version_spoken_wins_then_the_order_of_the_card(tmp_path, htt
     folder = write(tmp_path, a=card(interfaces=interfaces))
     ref = Directory([AgentEntry(card=str(folder))], http).candidates()[0].ref
     assert (ref.binding, ref.version, ref.url) == chosen
+
+
+def without_grpc(monkeypatch):
+    monkeypatch.setattr(directory_module, "speaks_grpc", lambda: False)
+
+
+def test_without_the_extra_an_interface_that_needs_none_is_taken(tmp_path, http, monkeypatch):
+    without_grpc(monkeypatch)
+    folder = write(tmp_path, a=card(interfaces=[("GRPC", "1.0", "g:1"), ("JSONRPC", "0.3", "u3")]))
+    assert Directory([AgentEntry(card=str(folder))], http).candidates()[0].ref.binding == "JSONRPC"
+
+
+def test_without_the_extra_an_agent_that_speaks_only_grpc_is_told_with_what_to_install(tmp_path, http, monkeypatch):
+    without_grpc(monkeypatch)
+    folder = write(tmp_path, a=card(interfaces=[("GRPC", "1.0", "g:1")]))
+    with pytest.raises(ConfigurationError, match=r"speaks only gRPC.*a2a-coordinator\[grpc\]"):
+        Directory([AgentEntry(card=str(folder))], http)
+
+
+async def test_an_agent_with_a_file_and_no_web_address_is_not_asked_for_its_card(tmp_path, http):
+    folder = write(tmp_path, a=card(interfaces=[("GRPC", "1.0", "g:1")]))
+    (known,) = await Directory([AgentEntry(card=str(folder))], http).survey()
+    assert (known.error, known.ref.url) == ("", "g:1")
+
+
+async def test_an_agent_with_a_file_is_asked_for_its_card_at_its_web_address(tmp_path, http, respx_mock):
+    folder = write(tmp_path, a=card(interfaces=[("GRPC", "1.0", "g:1"), ("HTTP+JSON", "1.0", "https://a.example")]))
+    asked = respx_mock.get(WELL_KNOWN).mock(return_value=httpx.Response(200, json=card()))
+    await Directory([AgentEntry(card=str(folder))], http).survey()
+    assert asked.called
+
+
+def test_an_entry_says_whether_its_grpc_interface_speaks_tls(tmp_path, http):
+    folder = write(tmp_path, a=card(interfaces=[("GRPC", "1.0", "g:1")]))
+    entry = AgentEntry.model_validate({"card": str(folder), "name": "it", "grpc_tls": False})
+    directory = Directory([entry], http)
+    assert (directory.grpc_tls("it"), directory.grpc_tls("unknown")) == ("off", "auto")
 
 
 def test_a_card_that_declares_our_extension_is_known_to_understand_us(tmp_path, http):
@@ -89,12 +129,12 @@ def test_a_card_that_declares_our_extension_is_known_to_understand_us(tmp_path, 
     [
         ({"a": "{not json"}, r"a\.json: this is not an agent card"),
         ({"a": "[]"}, "this is not an agent card"),
-        ({"a": card(interfaces=[("GRPC", "1.0", "g")])}, "lacks an interface this coordinator speaks"),
+        ({"a": card(interfaces=[("MQTT", "1.0", "m")])}, "lacks an interface this coordinator speaks"),
         ({"a": card(name="!!!")}, "lacks a name"),
         ({"a": card(), "b": card()}, r"b\.json: another agent is already named pricing-agent"),
         ({}, r"holds no \*\.json cards"),
     ],
-    ids=["broken", "a list", "only gRPC", "no name", "twice", "empty folder"],
+    ids=["broken", "a list", "another binding", "no name", "twice", "empty folder"],
 )
 def test_a_wrong_card_file_is_named(tmp_path, http, cards, told):
     write(tmp_path, **cards)

@@ -1,13 +1,17 @@
 """Short mails for tests, and the schemas of what the agents say about them."""
 
 import json
+from base64 import b64decode
 from email.message import EmailMessage
 
 import jsonschema_rs
 
 from specialist_agents.cards import CARDS
-from specialist_agents.mail import feed, triage
+from specialist_agents.mail import feed, triage, unpacking
 from specialist_agents.mail.mime import Mail, read_mail
+from specialist_agents.mail.reading import other, pdf, table, text
+
+READERS = {"text/plain": text, "text/csv": table, "application/pdf": pdf}
 
 
 def raw(text: str = "Hello", /, **headers: str) -> bytes:
@@ -44,7 +48,13 @@ def triaged(content: bytes, name: str = "a.eml") -> dict:
 
 
 def fed(content: bytes, name: str = "a.eml") -> list[dict]:
-    """Return the entries about a mail's attachments, which fit their schema."""
-    items = list(feed.items_of(name, content))
+    """Return the entries about a mail's attachments, each by the program for its type; they fit their schema."""
+    items = [
+        entry
+        for file in unpacking.items_of(name, content)
+        for entry in READERS.get(file["mediaType"], other).items_of(
+            file["filename"], b64decode(file["content"]), file["mediaType"]
+        )
+    ]
     _validator("attachments-v1.json").validate({"schema": feed.SCHEMA, "items": items})
     return json.loads(json.dumps(items))

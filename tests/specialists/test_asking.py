@@ -19,6 +19,7 @@ from a2a.utils.errors import ContentTypeNotSupportedError, UnsupportedOperationE
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.struct_pb2 import Value
 
+from specialist_agents.executor import count_of
 from specialist_agents.intake import SourceFile
 from specialist_agents.testing import connected, findings_in, message_of, running, send, task_of
 from specialist_agents.waiting import Waiting, WaitingRoom
@@ -319,12 +320,17 @@ async def test_a_project_and_its_licence_travel_as_files():
     assert "licences of 4 files" in said(task)
 
 
-async def test_other_files_than_a_projects_are_refused():
+async def test_other_files_than_a_projects_are_left_aside():
+    others = {"notes.txt": "text/plain", "photo.png": "image/png", "history.gitlog": "application/x-git-log"}
+    parts = [Part(raw=b"x", filename=name, media_type=media_type) for name, media_type in others.items()]
     message = message_of(CODE)
-    message.parts.append(Part(raw=b"x", filename="notes.txt", media_type="text/plain"))
+    message.parts.extend(parts)
     async with running("licences") as url, connected(url) as client:
-        with pytest.raises(Exception, match="is neither a Python file's nor a licence file's nor pyproject"):
-            await send(client, message)
+        task = task_of(await send(client, message))
+        nothing = task_of(await send(client, Message(message_id="1", role=Role.ROLE_USER, parts=parts)))
+    assert state_of(task) == "AUTH_REQUIRED"
+    assert f"licences of {count_of(len(CODE), 'file')}" in said(task)
+    assert state_of(nothing) == "REJECTED"
 
 
 def waiting(task_id: str, size: int = 1) -> Waiting:

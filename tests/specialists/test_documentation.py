@@ -6,7 +6,19 @@ from pathlib import Path
 import pytest
 
 from specialist_agents.analysis.security_rules import SECURITY_RULES
-from specialist_agents.analysis.tools import bandit, licences, mypy, radon, ruff, style, vulture
+from specialist_agents.analysis.tools import (
+    bandit,
+    coverage,
+    dependencies,
+    documentation,
+    history,
+    licences,
+    mypy,
+    radon,
+    ruff,
+    style,
+    vulture,
+)
 from specialist_agents.analysis.vocabulary import KINDS, NAMED_KINDS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "findings.md"
@@ -51,6 +63,10 @@ TABLES = {
         for convention in style.CONVENTIONS.values()
     ],
     "licences": [_row(_code(rule), *rating) for rule, rating in licences.RULES.items()],
+    "history": [_row(_code(rule), *rating) for rule, rating in history.RULES.items()],
+    "documentation": [_row(_code(rule), *rating) for rule, rating in documentation.RULES.items()],
+    "coverage": [_row(_code(rule), *rating) for rule, rating in coverage.RULES.items()],
+    "dependencies": [_row(_code(rule), *rating) for rule, rating in dependencies.RULES.items()],
     "mypy: kinds": _plain(mypy.KINDS, as_code=True),
     "mypy: severity and confidence": [
         _row(_code(code), severity, confidence) for code, (severity, confidence) in sorted(mypy.RATINGS.items())

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specialist_agents.mail import bounds, feed, mime, triage
+from specialist_agents.intake import REPOSITORY, complaint_about
+from specialist_agents.mail import bounds, feed, mime, triage, unpacking
+from specialist_agents.mail.places import MOST_BYTES_OF_A_NAME, Place, place_of
+from specialist_agents.mail.reading import pdf as reading_pdf
 from tests.mails.files import pdf
 from tests.specialists.mails import fed, raw, triaged, with_files
 
@@ -156,14 +159,23 @@ def test_one_slow_attachment_leaves_time_for_the_others_and_many_do_not(monkeypa
         while True:
             pass
 
-    monkeypatch.setattr(feed, "pdf", endless)
+    monkeypatch.setattr(reading_pdf, "pdf", endless)
     monkeypatch.setattr(feed, "ATTACHMENT_CPU_S", 0.05)
-    monkeypatch.setattr(feed, "ALL_ATTACHMENTS_CPU_S", 0.12)
-    slow = [(f"{number}.pdf", "application/pdf", b"x") for number in range(4)]
-    entries = fed(with_files(slow[0], ("a.txt", "text/plain", b"hello"), *slow[1:]))
+    entries = fed(with_files(("0.pdf", "application/pdf", b"x"), ("a.txt", "text/plain", b"hello")))
     assert entries[0]["problem"] == "it takes too long to read"
     assert entries[1]["text"] == "hello"
-    assert entries[-1]["problem"] == "the mail's other attachments took all the time there is"
+
+
+def test_a_mail_that_cannot_be_taken_apart_and_a_file_that_is_too_large_are_told(monkeypatch):
+    monkeypatch.setattr(unpacking, "MAX_ATTACHMENT_BYTES", 3)
+    entries = fed(with_files(("a.txt", "text/plain", b"four"), ("b.txt", "text/plain", b"two")))
+    assert [(it["filename"], it["kind"], it.get("problem")) for it in entries] == [
+        ("a.txt", "unread", "it is larger than 3 bytes"),
+        ("b.txt", "text", None),
+    ]
+    monkeypatch.setattr(unpacking, "MAIL_CPU_S", 0.01)
+    [entry] = fed(HOSTILE["many parts"] if "many parts" in HOSTILE else nested(3000))
+    assert (entry["kind"], entry["number"]) == ("unread", 0)
 
 
 def test_more_attachments_than_anybody_sends_are_counted():
@@ -206,3 +218,19 @@ def test_any_lines_of_mails_in_any_order_are_one_item(lines, end):
     content = end.join(lines).encode()
     triaged(content)
     fed(content)
+
+
+@given(filename=st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=200))
+def test_an_attachments_place_comes_back_from_the_name_it_travels_under(filename):
+    filename = "".join(c for c in filename if c.isprintable())
+    place = Place("archive/0001.eml", "0" * 32, 3, filename)
+    name = place.as_name()
+    assert complaint_about(name, REPOSITORY) is None
+    if len(filename.encode()) <= MOST_BYTES_OF_A_NAME:
+        assert place_of(name, b"") == place
+    else:
+        assert place_of(name, b"").filename.encode()[:40] == filename.encode()[:40]
+
+
+def test_a_file_that_came_from_no_mail_is_a_place_of_its_own():
+    assert place_of("a/b.pdf", b"x") == Place("a/b.pdf", place_of("c", b"x").digest, 0, "b.pdf")

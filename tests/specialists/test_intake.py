@@ -85,7 +85,7 @@ def test_a_part_of_the_wrong_kind_is_refused_and_named(part, error, says):
 
 def test_text_without_a_file_name_is_left_to_others():
     parts = [Part(text="be strict", media_type="text/plain"), Part(text="x = 1", filename="a.py", media_type=PYTHON)]
-    assert intake.files_of(Message(parts=parts)) == [intake.SourceFile("a.py", b"x = 1")]
+    assert intake.files_of(Message(parts=parts)) == [intake.SourceFile("a.py", b"x = 1", PYTHON)]
 
 
 def test_a_media_type_with_parameters_is_the_same_media_type():

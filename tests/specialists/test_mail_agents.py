@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from hashlib import sha256
 from uuid import uuid4
 
 import httpx
@@ -51,15 +52,51 @@ async def test_triage_answers_with_an_item_for_each_mail_in_their_order():
     assert [item["mail"] for item in items] == [f"{number}.eml" for number in range(30)]
 
 
-async def test_attachments_answers_with_one_feed_of_all_files():
-    files = with_files(("a.csv", "text/csv", b"a,b\n1,2\n"), ("b.pdf", "application/pdf", pdf("hello")))
-    task, items = await answered("attachments", eml(files, "one.eml"), eml(raw(), "two.eml"))
+async def test_attachments_are_given_on_as_files_with_their_types_and_whence_they_come():
+    files = with_files(("a.csv", "application/octet-stream", b"a,b\n1,2\n"), ("b.pdf", "application/pdf", pdf("hello")))
+    async with running("attachments") as url, connected(url) as client:
+        task = task_of(await send(client, message(eml(files, "box/one.eml"), eml(raw(), "two.eml"))))
+        none = task_of(await send(client, message(eml(raw(), "two.eml"))))
     assert task.status.state == TaskState.TASK_STATE_COMPLETED
-    told = [(item["mail"], item["filename"], item["kind"], item.get("rows") or item.get("pages")) for item in items]
-    assert told == [
-        ("one.eml", "a.csv", "table", [["a", "b"], ["1", "2"]]),
-        ("one.eml", "b.pdf", "pdf", ["hello"]),
+    assert task.status.message.parts[0].text == "2 attachments in 2 files"
+    digest = sha256(files).hexdigest()[:32]
+    assert [(part.filename, part.media_type, part.raw[:4]) for part in task.artifacts[0].parts] == [
+        (f"box/one.eml/{digest}/0/a.csv", "text/csv", b"a,b\n"),
+        (f"box/one.eml/{digest}/1/b.pdf", "application/pdf", b"%PDF"),
     ]
+    assert MessageToDict(none.artifacts[0].parts[0].data) == {"schema": "unpacked/v1", "items": []}
+
+
+FILES = {
+    "read-text": (b"hello", "text/plain", ("text", "hello")),
+    "read-table": (b"a;b\n1;2\n", "text/csv", ("rows", [["a", "b"], ["1", "2"]])),
+    "read-pdf": (pdf("one", "two"), "application/pdf", ("pages", ["one", "two"])),
+    "read-other": (b"PK", "application/zip", ("problem", "nobody here reads files of this type")),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_a_reader_answers_with_an_entry_for_each_file_of_its_type(name):
+    content, media_type, (field, value) = FILES[name]
+    place = f"one.eml/{'a' * 32}/7/report%2F1.x"
+    task, [first, second] = await answered(
+        name,
+        Part(raw=content, filename=place, media_type=media_type),
+        Part(raw=content, filename="loose.x", media_type=media_type),
+    )
+    assert task.status.message.parts[0].text == "2 attachments in 2 files"
+    by_mail = {first["mail"]: first, second["mail"]: second}
+    entry = by_mail["one.eml"]
+    assert (entry["filename"], entry["number"], entry["digest"]) == ("report/1.x", 7, "a" * 32)
+    assert (entry[field], entry["mediaType"], entry["bytes"]) == (value, media_type, len(content))
+    assert by_mail["loose.x"][field] == value
+
+
+def test_each_reader_lists_its_own_types_and_one_takes_the_rest():
+    modes = [mode for name in FILES for mode in read_card(name).default_input_modes]
+    assert len(set(modes)) == len(modes)
+    assert list(read_card("read-other").default_input_modes) == ["*/*"]
+    assert {skill.id for name in FILES for skill in read_card(name).skills} == {"attachment-reader"}
 
 
 async def test_more_mails_than_fit_a_document_come_in_chunks():

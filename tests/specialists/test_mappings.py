@@ -15,7 +15,19 @@ from specialist_agents.analysis.findings import MAX_MESSAGE_CHARACTERS, findings
 from specialist_agents.analysis.model import Remark, Span
 from specialist_agents.analysis.security_rules import SECURITY_RULES
 from specialist_agents.analysis.sources import Source, read_sources
-from specialist_agents.analysis.tools import bandit, licences, mypy, radon, ruff, style, vulture
+from specialist_agents.analysis.tools import (
+    bandit,
+    coverage,
+    dependencies,
+    documentation,
+    history,
+    licences,
+    mypy,
+    radon,
+    ruff,
+    style,
+    vulture,
+)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +104,7 @@ def test_every_kind_in_a_table_is_a_documented_word():
         *(kind for kind, _ in vulture.KINDS.values()),
         *(convention.kind for convention in style.CONVENTIONS.values()),
         *licences.RULES,
+        *(rule for tool in (coverage, dependencies, documentation, history) for rule in tool.RULES),
         "complex-function",
         "not-reviewed",
         "unused-argument",

@@ -248,6 +248,7 @@ async def test_a_fleet_is_started_by_a_command_and_ends_with_its_input(tmp_path)
     script.write_text(json.dumps([{"end": "failed"}]))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "coordinator.testing", "--agents", "3", "--script", script, "--until-eof"),
+        *("--write-cards", tmp_path / "cards"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -257,6 +258,7 @@ async def test_a_fleet_is_started_by_a_command_and_ends_with_its_input(tmp_path)
         one = (await http.get(f"{started['url']}/agent-1/.well-known/agent-card.json")).json()
     assert one == cards[1]
     assert [card["name"] for card in cards] == ["agent-0", "agent-1", "agent-2"]
+    assert [json.loads(file.read_text()) for file in sorted((tmp_path / "cards").iterdir())] == cards
     process.stdin.close()
     assert await process.wait() == 0
 

@@ -31,6 +31,7 @@ from coordinator.testing.life import Beat, Status
 from coordinator.testing.server import listener, serving
 from tests.escalation.rig import ACTIVE, answering, asking, reply, tagged
 from tests.protocol.clients import Caller, asking_for, calling
+from tests.protocol.receiver import receiving
 
 FOUND = answers.data({"found": {"files": ["a.py", "b.py"]}})
 
@@ -96,6 +97,7 @@ async def coordinator(folder: Path, fleet: Fleet, database: Path) -> AsyncIterat
             plans=(str(folder / "plans"),),
             default_plan="gather",
             agents=(cards,),
+            push_allow=("127.0.0.1",),
         )
         async with (
             assembled(settings, Patience(progress_s=0.0)) as app,
@@ -115,11 +117,13 @@ async def make(folder: Path, database: Path) -> None:
                 await caller.send(asking_for(document["name"], f"please {document['name']}"))
             await ask_and_answer(caller)
             await wait_for_approval(caller, fleet)
+            await push_to_the_end(caller, database)
             contrary = await caller.send(asking_for("contrary", "please decide"))
             await caller.send(reply(contrary, "trust yes"))
             canceled = await caller.send(asking_for("hours", "cancel this"), **AT_ONCE)
             poisoned = await caller.send(asking_for("hours", "never gets on"), **AT_ONCE)
-            await caller.send(asking_for("hours", "still under way"), **AT_ONCE)
+            nowhere = a2a.TaskPushNotificationConfig(url="http://127.0.0.1:9/hook", id="down", token="a token")
+            await caller.send(asking_for("hours", "still under way"), **AT_ONCE, task_push_notification_config=nowhere)
             await fleet.until(lambda: fleet["slow"].counts.tasks == 5)
             await caller.cancel(canceled.id)
         journal = await SqlJournal.open(database)
@@ -151,6 +155,20 @@ async def wait_for_approval(caller: Caller, fleet: Fleet) -> None:
     async for event in caller.subscribe(waiting.id):
         if event.status_update.status.state == a2a.TASK_STATE_WORKING:
             below.take(Beat(Status("completed")))
+
+
+async def push_to_the_end(caller: Caller, database: Path) -> None:
+    """Let a webhook be told of a task, until its end is noted."""
+    async with receiving() as hook:
+        config = a2a.TaskPushNotificationConfig(url=f"{hook.url}/hook", token="a token")
+        await caller.send(asking_for("gather", "please tell me"), task_push_notification_config=config)
+        while pushes(database) != [("done",)]:  # noqa: ASYNC110 - nothing tells of a write to the file
+            await asyncio.sleep(0.05)
+
+
+def pushes(database: Path) -> list[tuple[str]]:
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute("SELECT state FROM push").fetchall()
 
 
 def dump(database: Path, target: Path) -> None:

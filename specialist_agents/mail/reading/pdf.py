@@ -1,0 +1,13 @@
+"""The program behind the agent `read-pdf`: the text of PDF files."""
+
+from collections.abc import Iterator
+
+from specialist_agents.mail.feed import ENTRIES_PER_DOCUMENT, SCHEMA, Item, read
+from specialist_agents.mail.readers import pdf
+
+__all__ = ["ENTRIES_PER_DOCUMENT", "SCHEMA", "items_of"]
+
+
+def items_of(name: str, content: bytes, media_type: str) -> Iterator[Item]:
+    """Yield the one entry of a file."""
+    yield read(name, content, media_type, "pdf", pdf)
