@@ -12,7 +12,7 @@ help: ## Show the targets
 	@$(PYTHON) -c 'import sys; sys.exit("this project needs Python 3.11 or newer; set PYTHON=… to one" if sys.version_info < (3, 11) else 0)'
 	@echo "Setting up .venv (once; about a minute) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -c constraints.txt -e '.[reviewers,mail,minds,grpc,test,check]'
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -c constraints.txt -e '.[reviewers,mail,minds,postgres,grpc,test,check]'
 	@touch $@
 	@echo "… done."
 
@@ -39,8 +39,10 @@ serve: .venv/ready ## The same network, until Ctrl-C
 bench: .venv/ready ## The benchmarks; the figures of the README come from here
 	$(BIN)/python -m tests.benchmarks
 
-chaos: .venv/ready ## Kill the coordinator 200 times and more, at every write and every send, and look what is lost
+chaos: .venv/ready ## Kill the coordinator 200 times and more, alone and as replicas, and look what is lost (an hour)
 	$(BIN)/python -m tests.chaos --rounds 200 --at-least 5
+	$(BIN)/python -m tests.chaos --rounds 200 --postgres --replicas 2
+	$(BIN)/python -m tests.chaos --rounds 200 --postgres --replicas 3
 
 clean: ## Remove .venv and caches
 	rm -rf .venv .venv-a2a-0.3 .venv-a2a-0.3.lock .venv-adk* .venv-fasta2a* .venv-strands* tests/others/agents/javascript/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist

@@ -25,6 +25,7 @@ from starlette.routing import BaseRoute, Mount
 from coordinator.config import Settings
 from coordinator.directory import Directory
 from coordinator.drivers.local import LocalDriver
+from coordinator.drivers.turns import Turns
 from coordinator.engine import Engine
 from coordinator.errors import ConfigurationError, RequestRefused
 from coordinator.extras import check_extras
@@ -49,6 +50,7 @@ from coordinator.inbound.overview import overview_routes
 from coordinator.inbound.pushes import PushConfigs
 from coordinator.inbound.webhook import webhook_route
 from coordinator.journal import Journal, MemoryJournal, SqlJournal
+from coordinator.journal.places import is_postgres
 from coordinator.journal.upkeep import upkeep
 from coordinator.notifying import Courier, PushTargets, Sender
 from coordinator.outbound import AgentCalls, Bounds, Caps, Patience, Places, Pushes, shared_http_client
@@ -83,7 +85,7 @@ class Parts:
     plans: Mapping[str, PlanFile]
     directory: Directory
     journal: Journal
-    driver: LocalDriver
+    driver: Turns
     intake: Intake
     service: TaskService
     sender: Sender
@@ -121,10 +123,11 @@ async def assembled(
             pushes=Pushes(settings.webhook_url),
             channels=await stack.enter_async_context(channels_to_agents(directory.grpc_tls, settings.max_answer)),
         )
-        journal = wrapping.journal(await _journal(settings))
+        plain = await _journal(settings)
+        journal = wrapping.journal(plain)
         stack.push_async_callback(journal.close)
-        engine = Engine(journal, calls, name=f"{socket.gethostname()}:{os.getpid()}")
-        driver = LocalDriver(engine, journal, settings.max_coordinations, settings.max_waiting)
+        driver = _driver(settings, plain, journal, calls)
+        await stack.enter_async_context(driver.opened())
         targets = PushTargets(settings.push_allow, wrapping.names)
         courier = await stack.enter_async_context(Courier.open(targets, calls.patience.push_s))
         parts = _parts(settings, plans, directory, journal, driver, stopping or Stopping(), courier)
@@ -221,12 +224,30 @@ async def _journal(settings: Settings) -> Journal:
     return await SqlJournal.open(settings.database)
 
 
+def _driver(settings: Settings, plain: Journal, journal: Journal, calls: AgentCalls) -> Turns:
+    """Return what drives here: this process by itself, or as one of the replicas that share a database.
+
+    *journal* is *plain*, perhaps with a test around it. Raises `ConfigurationError` when the extra is missing.
+    """
+    room = (settings.max_coordinations, settings.max_waiting)
+    if not isinstance(plain, SqlJournal) or not is_postgres(settings.db):
+        engine = Engine(journal, calls, name=f"{socket.gethostname()}:{os.getpid()}")
+        return LocalDriver(engine, journal, *room)
+    try:
+        from coordinator.drivers.dbos import DbosDriver, executor_name  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        message = f"replicas need DBOS; install it with: pip install 'a2a-coordinator[postgres]' ({error})"
+        raise ConfigurationError(message) from error
+    engine = Engine(journal, calls, name=executor_name(settings.replica))
+    return DbosDriver(engine, journal, *room, url=settings.db, heed=plain.heed)
+
+
 def _parts(
     settings: Settings,
     plans: Mapping[str, PlanFile],
     directory: Directory,
     journal: Journal,
-    driver: LocalDriver,
+    driver: Turns,
     stopping: Stopping,
     courier: Courier,
 ) -> Parts:
@@ -282,8 +303,8 @@ async def _quieting(parts: Parts) -> None:
 
 
 async def _quiet(parts: Parts) -> None:
-    """Leave what is under way for the next start, or cancel it when there is no journal to find it in."""
-    if parts.settings.database is None:
+    """Leave what is under way to the next start or other replicas; cancel it when there is no journal to find it in."""
+    if isinstance(parts.driver, LocalDriver) and parts.settings.database is None:
         await parts.driver.cancel_all()
     else:
         await parts.driver.release()

@@ -102,7 +102,8 @@ class Settings(_Strict):
     grpc_key: Path | None = None  #: PEM file with its private key
     grpc_client_ca: Path | None = None  #: PEM file; only clients with a certificate signed by it may connect
     public_url: str = ""  #: how clients reach it, when that is not host and port
-    db: str = ""  #: a SQLite file; "memory" for none; empty: below the user's data directory
+    db: str = ""  #: a SQLite file or postgresql://…; "memory" for none; empty: below the user's data directory
+    replica: str = ""  #: the beginning of the name under which it drives on PostgreSQL; empty: the host's name
     agents: tuple[Annotated[AgentEntry, BeforeValidator(_entry)], ...] = (AgentEntry(card=str(CARDS)),)
     plans: tuple[str, ...] = (str(PLANS),)
     default_plan: str = "code-review"
@@ -185,10 +186,12 @@ class Settings(_Strict):
         return self.grpc_url or f"{self.bracketed_host}:{self.grpc_port}"
 
     @property
-    def database(self) -> Path | None:
-        """Return the SQLite file, or None for memory."""
+    def database(self) -> Path | str | None:
+        """Return the SQLite file, the URL of a PostgreSQL database, or None for memory."""
         if self.db == "memory":
             return None
+        if "://" in self.db:
+            return self.db
         return Path(self.db).expanduser() if self.db else user_data_path("a2a-coordinator") / "coordinator.db"
 
 

@@ -21,7 +21,7 @@ from coordinator.core.coordination import Coordination
 from coordinator.core.view import view_of
 from coordinator.dispatch import Dispatch
 from coordinator.errors import IllegalTransition, JournalTooNew
-from coordinator.journal import HIDDEN, Claim, HeadChange, InboxItem, Journal, Status
+from coordinator.journal import HIDDEN, Claim, Head, HeadChange, InboxItem, Journal, Status
 from coordinator.journal.codec import decode, decode_all, encode, encode_view
 from coordinator.journal.outage import append, outlast
 from coordinator.outbound import AgentCalls, Allowance, Fact
@@ -132,13 +132,19 @@ class Engine:
         try:
             events = decode_all(entries)
         except JournalTooNew:
-            # A newer program wrote it, and will go on with it: these claims are not held against it.
-            await self.journal.append(claim, [], HeadChange(head.state, Status.DUE, head.status_at, head.wake_at))
+            await self._leave(claim, head)
             raise
         if head.idle_claims <= MOST_IDLE_CLAIMS:
             return Coordination.replay(events), ev.TurnStarted(at=clock(), epoch=claim.epoch)
         reason = f"given up after {head.idle_claims - 1} attempts to go on without any progress"
         return _as_far_as_it_goes(events), ev.CoordinationFailed(at=clock(), reason=reason)
+
+    async def _leave(self, claim: Claim, head: Head) -> None:
+        """Leave what a newer program wrote to that: nobody drives it now, and these claims are not held against it."""
+        nobody = await self.journal.claim(claim.task_id, "")
+        if nobody is not None:
+            change = HeadChange(head.state, head.status, head.status_at, head.wake_at)
+            await self.journal.append(nobody, [], change)
 
 
 def _as_far_as_it_goes(events: Sequence[ev.Event]) -> Coordination:

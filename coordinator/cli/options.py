@@ -56,11 +56,16 @@ OutputOption = Annotated[
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The task's id, or its beginning.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The configuration, a YAML file.")]
 DbOption = Annotated[
-    str | None, typer.Option("--db", metavar="PATH", help="The database, a SQLite file; `memory` keeps nothing.")
+    str | None,
+    typer.Option(
+        "--db",
+        metavar="PATH|URL",
+        help="The database, a SQLite file or postgresql://user@host/name; `memory` keeps nothing.",
+    ),
 ]
 
 StoredOption = Annotated[
-    str | None, typer.Option("--db", metavar="PATH", help="The database; else the one of the configuration.")
+    str | None, typer.Option("--db", metavar="PATH|URL", help="The database; else the one of the configuration.")
 ]
 
 

@@ -203,6 +203,10 @@ def _add_stored(app: typer.Typer) -> None:
         rich_help_panel=panel,
         epilog=examples("coordinator export 3f2a --output report.jsonl", "coordinator export 3f2a --payloads"),
     )(stored_commands.export)
+    app.command(
+        rich_help_panel=panel,
+        epilog=examples("coordinator replicas", "coordinator replicas --db postgresql://coordinator@db/tasks --json"),
+    )(stored_commands.replicas)
     app.add_typer(stored_commands.database_commands(), name="db", rich_help_panel=panel)
 
 

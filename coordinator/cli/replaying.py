@@ -1,4 +1,4 @@
-"""What `replay` and `export` do: read a task's facts from the database file or an export, and tell them."""
+"""What `replay` and `export` do: read a task's facts from the database or an export, and tell them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from coordinator.core.events import Event
 from coordinator.core.record import progress
 from coordinator.journal import Entry, sql_reads
 from coordinator.journal.codec import decode
+from coordinator.journal.places import shown
 from coordinator.journal.stored import reading
 
 
@@ -35,7 +36,7 @@ class Fact:
     event: Event
 
 
-def replay(source: str, database: Callable[[], Path], until: int | None, *, as_json: bool) -> ExitCode:
+def replay(source: str, database: Callable[[], Path | str], until: int | None, *, as_json: bool) -> ExitCode:
     """Tell the story of a task, or the state it had after fact *until*."""
     path = Path(source)
     export_ = load(path) if path.is_file() else _exported(source, database(), with_payloads=False)
@@ -55,7 +56,7 @@ def _fact(entry: Entry) -> Fact:
         raise Stop(f"fact {entry.seq} cannot be read: it is no {entry.record.type} of this program") from error
 
 
-def export(task_id: str, database: Path, output: Path | None, *, with_payloads: bool) -> ExitCode:
+def export(task_id: str, database: Path | str, output: Path | None, *, with_payloads: bool) -> ExitCode:
     """Write what is known of a task to *output*, or to standard output."""
     export_ = _exported(task_id, database, with_payloads=with_payloads)
     text = "".join(lines_of(export_))
@@ -71,7 +72,7 @@ def export(task_id: str, database: Path, output: Path | None, *, with_payloads: 
     return ExitCode.OK
 
 
-def _exported(prefix: str, database: Path, *, with_payloads: bool) -> Export:
+def _exported(prefix: str, database: Path | str, *, with_payloads: bool) -> Export:
     with told(), reading(database) as connection:
         task_id = _found(connection, prefix, database)
         digests = sql_reads.digests_of(connection, task_id) if with_payloads else ()
@@ -84,10 +85,10 @@ def _exported(prefix: str, database: Path, *, with_payloads: bool) -> Export:
         )
 
 
-def _found(connection: Connection, prefix: str, database: Path) -> str:
+def _found(connection: Connection, prefix: str, database: Path | str) -> str:
     found = sql_reads.find_any(connection, prefix, limit=2)
     if not found:
-        raise Stop(f"{database} has no task {prefix!r}, and there is no file of that name")
+        raise Stop(f"{shown(database)} has no task {prefix!r}, and there is no file of that name")
     if len(found) > 1 and found[0] != prefix:
         raise Stop(f"several tasks begin with {prefix!r}: {found[0]}, {found[1]}, …; give more of the id")
     return found[0]

@@ -17,9 +17,11 @@ from coordinator.config import Settings, load_settings
 from coordinator.core.durations import seconds
 from coordinator.errors import CoordinatorError, JournalLocked
 from coordinator.journal import SqlJournal, system_time
+from coordinator.journal.places import is_postgres, postgres, shown
 from coordinator.journal.sql_prune import prunable
 from coordinator.journal.sql_schema import SCHEMA_VERSION
 from coordinator.journal.stored import Stored, reading, stored
+from coordinator.journal.stored import upgrade as bring_up
 from coordinator.journal.upkeep import prune_all
 
 
@@ -29,16 +31,16 @@ def settings_of(config: Path | None, db: str | None) -> Settings:
         return load_settings(config, {"db": db})
 
 
-def file_of(settings: Settings) -> Path:
-    """Return the database of these settings. Raises `Stop` for one in memory."""
+def place_of(settings: Settings) -> Path | str:
+    """Return the file or the URL of the database of these settings. Raises `Stop` for one in memory."""
     if settings.database is None:
         raise Stop("this configuration keeps its tasks in memory; name a database with --db")
     return settings.database
 
 
-def database(config: Path | None, db: str | None) -> Path:
-    """Return the database file of a configuration. Raises `Stop`."""
-    return file_of(settings_of(config, db))
+def database(config: Path | None, db: str | None) -> Path | str:
+    """Return the file or the URL of the database of a configuration. Raises `Stop`."""
+    return place_of(settings_of(config, db))
 
 
 def age_of(text: str) -> float:
@@ -58,25 +60,26 @@ def told() -> Iterator[None]:
         raise Stop(str(error)) from error
 
 
-def look(path: Path) -> Stored:
-    """Return what a file says about itself. Raises `Stop`."""
-    with told(), reading(path, of_any_age=True) as connection:
-        return stored(connection, path)
+def look(where: Path | str) -> Stored:
+    """Return what a database says about itself. Raises `Stop`."""
+    with told(), reading(where, of_any_age=True) as connection:
+        return stored(connection, where)
 
 
-def status(path: Path, *, as_json: bool) -> ExitCode:
-    """Show what a file is and holds."""
-    found = look(path)
+def status(where: Path | str, *, as_json: bool) -> ExitCode:
+    """Show what a database is and holds."""
+    found = look(where)
     if as_json:
         counts = {"owed": found.pushes.owed, "givenUp": found.pushes.given_up}
         about = {"newestSchema": SCHEMA_VERSION, "isCurrent": found.is_current}
-        say_json({"path": str(path), **asdict(found), "pushes": counts, **about})
+        say_json({"path": shown(where), **asdict(found), "pushes": counts, **about})
         return ExitCode.OK
     version = "up to date" if found.is_current else "older than this program; see: coordinator db upgrade"
     grid = Table.grid(padding=(0, 2))
-    grid.add_row("database", Text(printable(path)))
+    unused = "" if found.unused is None else f", of which {size(found.unused)} unused"
+    grid.add_row("database", Text(printable(shown(where))))
     grid.add_row("schema", Text(f"{found.schema}, {version}"))
-    grid.add_row("size", Text(f"{size(found.size)}, of which {size(found.unused)} unused"))
+    grid.add_row("size", Text(f"{size(found.size)}{unused}"))
     grid.add_row("tasks", Text(", ".join(f"{count} {name}" for name, count in found.tasks.items())))
     pushes = found.pushes
     grid.add_row("webhooks", Text(f"{pushes.owed} still to be told something, {pushes.given_up} given up"))
@@ -84,21 +87,36 @@ def status(path: Path, *, as_json: bool) -> ExitCode:
     return ExitCode.OK
 
 
-async def upgrade(path: Path) -> ExitCode:
-    """Bring a file up to date."""
-    before = look(path)
-    if before.is_current:
-        say(Text(f"{printable(path)} is up to date: schema {before.schema}"))
-        return ExitCode.OK
+def upgrade(where: Path | str) -> ExitCode:
+    """Bring a database up to date."""
+    # A database on a server may be empty still; a file that is not there is a mistake.
+    before = 0 if is_postgres(where) else look(where).schema
     with told():
-        await (await SqlJournal.open(path)).close()
-    say(Text(f"{printable(path)} is up to date now: schema {before.schema} became {look(path).schema}"))
+        bring_up(where)
+    after = look(where).schema
+    name = printable(shown(where))
+    if before in {0, after}:
+        say(Text(f"{name} is up to date: schema {after}"))
+    else:
+        say(Text(f"{name} is up to date now: schema {before} became {after}"))
     return ExitCode.OK
 
 
-def prune_nothing(path: Path, age_s: float, *, as_json: bool) -> ExitCode:
+def replicas(where: Path | str, *, as_json: bool) -> ExitCode:
+    """Show who shares the database *where*. Raises `Stop` for one that is not shared."""
+    if not is_postgres(where):
+        raise Stop(f"{shown(where)} is not shared: replicas need PostgreSQL; name it with --db postgresql://…")
+    with told():
+        postgres()  # says what to install where the extra is missing
+    from coordinator.cli.replicas import show  # noqa: PLC0415 - needs the extra, and longer than a transaction may rest
+
+    with told(), reading(where) as connection:
+        return show(connection, as_json=as_json)
+
+
+def prune_nothing(where: Path | str, age_s: float, *, as_json: bool) -> ExitCode:
     """Show what pruning would take away."""
-    with told(), reading(path) as connection:
+    with told(), reading(where) as connection:
         found = prunable(connection, system_time() - age_s)
     told_ = {"tasks": found.coordinations, "payloads": found.payloads, "payloadBytes": found.size, "dryRun": True}
     words = f"{plural(found.coordinations, 'task')} and {plural(found.payloads, 'payload')} of {size(found.size)}"
@@ -107,17 +125,17 @@ def prune_nothing(path: Path, age_s: float, *, as_json: bool) -> ExitCode:
 
 
 async def prune(settings: Settings, age_s: float, *, as_json: bool) -> ExitCode:
-    """Forget what is old, and write the file anew without the gaps."""
-    path = file_of(settings)
-    before = look(path)
+    """Forget what is old, and give its space back."""
+    where = place_of(settings)
+    before = look(where)
     with told():
-        journal = await _opened(path)
+        journal = await _opened(where)
         try:
             pruned = await prune_all(journal, retention_s=age_s, window_s=settings.deduplication_window)
             await journal.compact()
         finally:
             await journal.close()
-    after = look(path)
+    after = look(where)
     told_ = {
         "tasks": pruned.coordinations,
         "payloads": pruned.payloads,
@@ -127,13 +145,13 @@ async def prune(settings: Settings, age_s: float, *, as_json: bool) -> ExitCode:
         "dryRun": False,
     }
     words = f"{plural(pruned.coordinations, 'task')} and {plural(pruned.payloads, 'payload')}"
-    _say(told_, f"forgot {words}; the file has {size(after.size)}, it had {size(before.size)}", as_json=as_json)
+    _say(told_, f"forgot {words}; the database has {size(after.size)}, it had {size(before.size)}", as_json=as_json)
     return ExitCode.OK
 
 
-async def _opened(path: Path) -> SqlJournal:
+async def _opened(where: Path | str) -> SqlJournal:
     try:
-        return await SqlJournal.open(path)
+        return await SqlJournal.open(where)
     except JournalLocked as error:
         raise Stop(f"{error}; or set `retention` in its configuration, then it prunes by itself") from error
 

@@ -40,12 +40,12 @@ def status(config: ConfigOption = None, db: StoredOption = None, as_json: JsonOp
 def upgrade(config: ConfigOption = None, db: StoredOption = None) -> None:
     """Bring a database of an older version up to date; there is no way back, so keep a copy.
 
-    A SQLite file is brought up to date by `serve` as well. The coordinator must be stopped.
+    `serve` does that as well for a SQLite file, and for PostgreSQL where older coordinators can work on meanwhile.
+    Otherwise every coordinator must be stopped.
     """
     from coordinator.cli import stored
-    from coordinator.cli.running import run
 
-    run(stored.upgrade(stored.database(config, db)))
+    raise typer.Exit(stored.upgrade(stored.database(config, db)))
 
 
 def prune(
@@ -57,10 +57,10 @@ def prune(
     db: StoredOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Forget tasks that ended long ago, with everything that is only theirs, and make the file smaller.
+    """Forget tasks that ended long ago, with everything that is only theirs, and make a file smaller.
 
-    A task under way is never forgotten. The coordinator must be stopped, but for --dry-run; one that
-    runs does it by itself when `retention` is set.
+    A task under way is never forgotten. For a SQLite file the coordinator must be stopped, but for --dry-run; one
+    that runs does it by itself when `retention` is set.
     """
     from coordinator.cli import stored
     from coordinator.cli.running import run
@@ -68,8 +68,18 @@ def prune(
     age_s = stored.age_of(older_than)
     settings = stored.settings_of(config, db)
     if dry_run:
-        raise typer.Exit(stored.prune_nothing(stored.file_of(settings), age_s, as_json=as_json))
+        raise typer.Exit(stored.prune_nothing(stored.place_of(settings), age_s, as_json=as_json))
     run(stored.prune(settings, age_s, as_json=as_json))
+
+
+def replicas(config: ConfigOption = None, db: StoredOption = None, as_json: JsonOption = False) -> None:
+    """Show the replicas that share a PostgreSQL database, what each drives, and what is due that nobody drives.
+
+    Reads the database itself and asks no replica, so that it tells as much when they do not answer.
+    """
+    from coordinator.cli import stored
+
+    raise typer.Exit(stored.replicas(stored.database(config, db), as_json=as_json))
 
 
 def replay(
@@ -83,7 +93,7 @@ def replay(
 ) -> None:
     """Tell the journal of a task as a story: one line a fact, with its number, time, branch and what happened.
 
-    Reads the database file itself, while the coordinator runs or not, or a file written by `export`.
+    Reads the database itself, while the coordinator runs or not, or a file written by `export`.
     """
     from coordinator.cli import replaying, stored
 

@@ -36,7 +36,8 @@ def state_words(state: str) -> str:
     return printable(state).removeprefix("TASK_STATE_").lower().replace("_", " ")
 
 
-def _table(*columns: str) -> Table:
+def plain_table(*columns: str) -> Table:
+    """Return an empty table with these columns, as all of ours look."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -45,7 +46,7 @@ def _table(*columns: str) -> Table:
 
 def agents_table(agents: Iterable[Json]) -> Table:
     """Return who is known, whether they answer, what they do for us now, and what they can do."""
-    table = _table("agent", "reachable", "branches", "circuit", "skills", "url", "error")
+    table = plain_table("agent", "reachable", "branches", "circuit", "skills", "url", "error")
     for agent in agents:
         answer = ("yes", "green") if agent.get("reachable") else ("no", "red")
         if agent.get("lacking"):
@@ -87,7 +88,7 @@ def met_lines(found: Json) -> Table:
 
 def entries_table(entries: Iterable[Json]) -> Table:
     """Return the entries of a configuration: where the card is, whose it is, and what else is said of it."""
-    table = _table("card", "agents", "token from", "more")
+    table = plain_table("card", "agents", "token from", "more")
     for entry in entries:
         more = {key: value for key, value in entry.items() if key not in {"card", "agents", "name", "token_env"}}
         table.add_row(
@@ -134,7 +135,7 @@ def load_words(load: Any) -> str:
 
 def plans_table(plans: Iterable[Json]) -> Table:
     """Return which plans there are and how each waits and merges."""
-    table = _table("plan", "to", "need", "release", "merge", "description")
+    table = plain_table("plan", "to", "need", "release", "merge", "description")
     for plan in plans:
         stage: Json = next(iter(plan.get("stages", [])), {})
         name = printable(plan.get("name", ""))
@@ -158,7 +159,7 @@ def _to_words(to: Any) -> str:
 
 def tasks_table(tasks: Iterable[Json]) -> Table:
     """Return the tasks, one line each."""
-    table = _table("task", "state", "verdict", "plan", "took", "last change")
+    table = plain_table("task", "state", "verdict", "plan", "took", "last change")
     for task in tasks:
         run = task.get("metadata", {}).get(RUN, {})
         state = state_words(task.get("status", {}).get("state", ""))
@@ -185,7 +186,7 @@ def local_time(timestamp: str | None) -> str:
 
 def branches_table(branches: Iterable[Json]) -> Table:
     """Return which branches a plan would have."""
-    table = _table("branch", "agent", "url")
+    table = plain_table("branch", "agent", "url")
     for branch in branches:
         table.add_row(*(Text(printable(branch.get(name, ""))) for name in ("id", "agent", "url")))
     return table
@@ -208,7 +209,7 @@ def task_lines(task: Json, words: str) -> Group:
 
 def artifacts_table(artifacts: Sequence[Json]) -> Table:
     """Return the artifacts by name and kind, without their content."""
-    table = _table("artifact", "name", "parts", "description")
+    table = plain_table("artifact", "name", "parts", "description")
     for artifact in artifacts:
         kinds = [_kind(part) for part in artifact.get("parts", [])]
         table.add_row(

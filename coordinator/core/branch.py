@@ -163,6 +163,7 @@ class Branch:
             until=until,
             journey=journey,
             unchanged=unchanged,
+            shared=self.stage.limits.shared,
         )
 
     def follow(self, attempt: Attempt, remote: RemoteTask) -> Follow:
@@ -177,6 +178,7 @@ class Branch:
             expect=self.stage.expect,
             credential=attempt.credential,
             passes_through=self.stage.passes_through,
+            shared=self.stage.limits.shared,
         )
 
     def park(self, attempt: Attempt, inquiries: tuple[Inquiry, ...], at: float) -> None:

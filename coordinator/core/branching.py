@@ -189,6 +189,7 @@ class Branching:
                 mark=attempt.mark,
                 credential=attempt.credential,
                 unchanged=answer.unchanged,
+                shared=branch.stage.limits.shared,
             )
         )
         return message_id

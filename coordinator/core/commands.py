@@ -17,6 +17,7 @@ from coordinator.core.model import (
     Outcome,
     PartRef,
     RemoteTask,
+    Shared,
     Stage,
 )
 
@@ -55,6 +56,7 @@ class Send:
     mark: str = ""  #: of the status the answer is for: seen again, it is only the old one
     credential: str = ""  #: name of the configured credential to show from now on
     unchanged: Unchanged | None = None  #: set in plain delegation
+    shared: Shared | None = None  #: the cap it counts against beside those of the process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ class Follow:
     expect: str = ""
     credential: str = ""
     passes_through: bool = False
+    shared: Shared | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

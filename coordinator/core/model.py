@@ -204,6 +204,14 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """A cap that all tasks share, over all coordinators on one database: so many attempts under one name."""
+
+    name: str
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of one stage; `None` means unbounded."""
 
@@ -211,6 +219,7 @@ class Limits:
     branch_timeout_s: float | None = None
     deadline_s: float | None = None
     observed: Observed | None = None  #: the branch timeout is found for each agent
+    shared: Shared | None = None  #: attempts under way, of all tasks together
 
 
 @dataclass(frozen=True, slots=True)

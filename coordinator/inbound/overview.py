@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from coordinator.directory import KnownAgent
 from coordinator.drivers import Load
-from coordinator.drivers.local import LocalDriver
+from coordinator.drivers.turns import Turns
 from coordinator.errors import JournalUnavailable, RequestRefused
 from coordinator.inbound.intake import Intake
 from coordinator.inbound.stopping import Stopping
@@ -23,7 +23,7 @@ from coordinator.outbound import Occupancy, Places
 from coordinator.planning import PlanFile, agents_of
 
 
-def overview_routes(intake: Intake, journal: Journal, driver: LocalDriver, stopping: Stopping) -> Sequence[Route]:
+def overview_routes(intake: Intake, journal: Journal, driver: Turns, stopping: Stopping) -> Sequence[Route]:
     """Return the routes."""
     places = driver.engine.calls.places
 
@@ -31,13 +31,13 @@ def overview_routes(intake: Intake, journal: Journal, driver: LocalDriver, stopp
         return PlainTextResponse("ok\n")
 
     async def readyz(_: Request) -> Response:
-        why_not = await _why_not_ready(journal, stopping)
+        why_not = await _why_not_ready(journal, stopping, driver)
         return PlainTextResponse(f"{why_not or 'ready'}\n", status_code=503 if why_not else 200)
 
     async def agents(_: Request) -> Response:
         known = await intake.directory.survey()
         told = [_agent(agent) | _occupancy(places.occupancy(agent.name)) for agent in known]
-        return JSONResponse({"agents": told, "load": _load(places, driver.load())})
+        return JSONResponse({"agents": told, "load": _load(places, driver.load(), driver.executor)})
 
     async def plans(_: Request) -> Response:
         default = intake.settings.default_plan
@@ -65,14 +65,14 @@ def overview_routes(intake: Intake, journal: Journal, driver: LocalDriver, stopp
     ]
 
 
-async def _why_not_ready(journal: Journal, stopping: Stopping) -> str:
+async def _why_not_ready(journal: Journal, stopping: Stopping, driver: Turns) -> str:
     if stopping.asked.is_set():
         return "stopping"
     try:
         await journal.now()
     except JournalUnavailable as error:
         return str(error)
-    return ""
+    return driver.why_not_ready()
 
 
 def _agent(agent: KnownAgent) -> dict[str, Any]:
@@ -101,8 +101,9 @@ def _occupancy(agent: Occupancy) -> dict[str, Any]:
     }
 
 
-def _load(places: Places, load: Load) -> dict[str, Any]:
+def _load(places: Places, load: Load, executor: str) -> dict[str, Any]:
     return {
+        "executor": executor,
         "branches": {"most": places.caps.process, "inUse": places.in_use, "waiting": places.waiting},
         "coordinations": {
             "most": load.most_running,

@@ -21,7 +21,7 @@ from coordinator.journal.pushing import PushState
 from coordinator.journal.signals import Signals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from coordinator.core.model import Payload
@@ -179,9 +179,9 @@ class MemoryJournal(MemoryPushes):
         held = self._open_tasks().get(task_id)
         return held.final if held else None
 
-    async def due(self, now: float) -> Sequence[str]:
+    async def due(self, now: float, besides: Collection[str] = ()) -> Sequence[str]:
         """Return ids of coordinations that are due, or idle with `wake_at` passed, oldest first."""
-        heads = [held.head for held in self._open_tasks().values() if _is_due(held.head, now)]
+        heads = [held.head for held in self._open_tasks().values() if _is_due(held.head, now, besides)]
         return tuple(head.task_id for head in sorted(heads, key=lambda head: (head.created_at, head.task_id)))
 
     async def next_wake(self) -> float | None:
@@ -289,10 +289,10 @@ def _changed(held: _Coordination, change: HeadChange, added: int) -> Head:
     )
 
 
-def _is_due(head: Head, now: float) -> bool:
+def _is_due(head: Head, now: float, besides: Collection[str]) -> bool:
     if head.status is Status.IDLE:
         return head.wake_at is not None and head.wake_at <= now
-    return head.status is Status.DUE
+    return head.status is Status.DUE and head.driver not in besides
 
 
 def _matches(head: Head, scope: Scope, query: TaskFilter) -> bool:

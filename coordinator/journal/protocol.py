@@ -15,7 +15,7 @@ from coordinator.core.model import Payload
 from coordinator.journal.pushing import PushBook, PushConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
 
@@ -255,8 +255,11 @@ class Journal(PushBook, Protocol):
         """Return the Task stored when the coordination closed, or None."""
         ...
 
-    async def due(self, now: float) -> Sequence[str]:
-        """Return ids of coordinations that are due, or idle with `wake_at` passed, oldest coordination first."""
+    async def due(self, now: float, besides: Collection[str] = ()) -> Sequence[str]:
+        """Return ids of coordinations that are due, or idle with `wake_at` passed, oldest coordination first.
+
+        Those that are due and were last claimed by one of the drivers in *besides* are left out.
+        """
         ...
 
     async def next_wake(self) -> float | None:

@@ -1,4 +1,4 @@
-"""Wake whoever waits for a coordination to change, inside this process.
+"""Wake whoever waits for a coordination to change, in this process or in another one.
 
 A hint carries no facts: whoever is woken reads the journal again. Everything here runs on
 the event loop's thread; a writer in another thread comes in through `call_soon_threadsafe`.
@@ -7,13 +7,13 @@ the event loop's thread; a writer in another thread comes in through `call_soon_
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from coordinator.journal.pushing import ANY_TASK
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
 
 class HintReceiver:
@@ -42,6 +42,7 @@ class Signals:
 
     def __init__(self) -> None:
         self._receivers: dict[str, set[HintReceiver]] = {}
+        self._heeding: list[Callable[[str | None], None]] = []
 
     @asynccontextmanager
     async def subscribe(self, task_id: str) -> AsyncIterator[HintReceiver]:
@@ -61,3 +62,23 @@ class Signals:
         for key in (task_id, ANY_TASK) if task_id else ():
             for receiver in self._receivers.get(key, ()):
                 receiver.hint()
+
+    @contextmanager
+    def heed(self, on_change: Callable[[str | None], None]) -> Iterator[None]:
+        """Call *on_change* for what other processes changed, inside the context; None: it may be anything."""
+        self._heeding.append(on_change)
+        try:
+            yield
+        finally:
+            self._heeding.remove(on_change)
+
+    def overhear(self, task_id: str | None) -> None:
+        """Another process changed *task_id*; None: changes may have been missed."""
+        if task_id is None:
+            for receivers in self._receivers.values():
+                for receiver in receivers:
+                    receiver.hint()
+        else:
+            self.hint(task_id)
+        for on_change in tuple(self._heeding):
+            on_change(task_id)

@@ -1,8 +1,8 @@
-"""The journal in a database: SQLite now, and nothing here that PostgreSQL could not do.
+"""The journal in a database, SQLite or PostgreSQL: nothing here that differs between the two.
 
-Writes go through one thread that commits them in groups, reads through a few others that
-never wait for it. Only what sqlite.py knows about the file, and what writer.py knows about
-threads, is left out here: this is the protocol, method by method.
+Writes go through threads that commit them in groups, reads through a few others that never wait
+for those. Only what a `Database` knows about itself, and what writer.py knows about threads, is
+left out here: this is the protocol, method by method.
 """
 
 from __future__ import annotations
@@ -11,26 +11,27 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from typing_extensions import override
 
 from coordinator.errors import CoordinatorError, JournalClosed
-from coordinator.journal import sql_prune, sql_reads, sql_writes
-from coordinator.journal.clock import Clock, system_time
+from coordinator.journal import places, sql_prune, sql_reads, sql_writes
+from coordinator.journal.clock import Clock
+from coordinator.journal.protocol import Pruned
 from coordinator.journal.signals import Signals
 from coordinator.journal.sql_pushing import SqlPushes
-from coordinator.journal.sqlite import SqliteFile, path_of
 from coordinator.journal.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from sqlalchemy import Connection
 
     from coordinator.core.model import Payload
+    from coordinator.journal.database import Database
     from coordinator.journal.protocol import (
         Acceptance,
         Claim,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
         HeadChange,
         InboxItem,
         NewTask,
-        Pruned,
         Record,
         Scope,
         Subscription,
@@ -52,27 +52,31 @@ T = TypeVar("T")
 
 
 class SqlJournal(SqlPushes):
-    """A `Journal` in a SQLite file that no other process may open meanwhile."""
+    """A `Journal` in a SQLite file that no other process may open meanwhile, or in PostgreSQL, which any number may."""
 
-    def __init__(self, database: SqliteFile, *, readers: int, now: Clock) -> None:
+    def __init__(self, database: Database, *, readers: int, now: Clock | None) -> None:
         self._database = database
-        self._now = now
+        self._clock = now
+        self._loop = asyncio.get_running_loop()
         self._signals = Signals()
         self._writer = Writer(database, self._signals.hint)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="journal-reader")
         self._is_closed = False
+        database.listen(self._overhear)
 
     @classmethod
     async def open(
-        cls, where: str | Path, *, now: Clock = system_time, readers: int = 4, busy_timeout_s: float = 5.0
+        cls, where: str | Path, *, now: Clock | None = None, readers: int = 4, busy_timeout_s: float = 5.0
     ) -> SqlJournal:
-        """Open the file that a path or an `sqlite:///` URL names; create it, and its directory, if need be.
+        """Open the file that a path or an `sqlite:///` URL names, or the database of a `postgresql://` URL.
 
-        Raises `JournalLocked` while another process has it open, `JournalTooNew` for a file of a newer
+        A file, and its directory, is created if need be; in a PostgreSQL database only the tables are. Time is
+        the database's, or what *now* says.
+        Raises `JournalLocked` while another process has the file open, `JournalTooNew` for a database of a newer
         version, `ConfigurationError` for one that cannot be a journal, `JournalUnavailable` for what may pass.
         """
-        opening = partial(SqliteFile.open, path_of(where), busy_timeout_s=busy_timeout_s, readers=readers)
-        thread = asyncio.get_running_loop().run_in_executor(None, opening)
+        work = places.opening(where, readers=readers, busy_timeout_s=busy_timeout_s)
+        thread = asyncio.get_running_loop().run_in_executor(None, work)
         try:
             database = await asyncio.shield(thread)
         except asyncio.CancelledError:
@@ -83,8 +87,8 @@ class SqlJournal(SqlPushes):
         return cls(database, readers=readers, now=now)
 
     async def now(self) -> float:
-        """Return the machine's time: the file is on it."""
-        return self._now()
+        """Return the database's time, which for a file is the machine's."""
+        return self._clock() if self._clock else await self._read(self._database.now)
 
     async def accept(
         self,
@@ -97,18 +101,17 @@ class SqlJournal(SqlPushes):
         push: PushConfig | None = None,
     ) -> Acceptance:
         """Create a head with *record* as entry 1, unless *key* was accepted within *window_s*."""
-        now = self._now()
         work = partial(
             sql_writes.accept,
             task=task,
             record=record,
             payloads=tuple(payloads),
             key=key,
-            now=now,
-            since=now - window_s,
+            clock=self._time,
+            window_s=window_s,
             push=push,
         )
-        return await self._writer.submit(work, changes=task.task_id)
+        return await self._writer.submit(work, task_id=task.task_id)
 
     async def put(
         self,
@@ -127,15 +130,16 @@ class SqlJournal(SqlPushes):
             record=record,
             payloads=tuple(payloads),
             key=key,
-            now=self._now(),
+            clock=self._time,
             push=push,
             most_pushes=most_pushes,
         )
-        return await self._writer.submit(work, changes=task_id)
+        return await self._writer.submit(work, task_id=task_id)
 
     async def claim(self, task_id: str, driver: str) -> Claim | None:
         """Take the right to drive; None when it is closed or unknown."""
-        return await self._writer.submit(partial(sql_writes.claim, task_id=task_id, driver=driver))
+        work = partial(sql_writes.claim, task_id=task_id, driver=driver)
+        return await self._writer.submit(work, task_id=task_id, is_change=False)
 
     async def inbox(self, task_id: str) -> Sequence[InboxItem]:
         """Return what was put and not yet consumed, oldest first."""
@@ -159,7 +163,7 @@ class SqlJournal(SqlPushes):
             consumed=tuple(consumed),
             payloads=tuple(payloads),
         )
-        return await self._writer.submit(work, changes=claim.task_id)
+        return await self._writer.submit(work, task_id=claim.task_id)
 
     async def read(self, task_id: str, after: int = 0, *, limit: int | None = None) -> Sequence[Entry]:
         """Return the entries with seq greater than *after*, in order."""
@@ -173,9 +177,9 @@ class SqlJournal(SqlPushes):
         """Return the Task stored when the coordination closed, or None."""
         return await self._read(partial(sql_reads.final_of, task_id=task_id))
 
-    async def due(self, now: float) -> Sequence[str]:
+    async def due(self, now: float, besides: Collection[str] = ()) -> Sequence[str]:
         """Return ids of coordinations that are due, or idle with `wake_at` passed, oldest first."""
-        return await self._read(partial(sql_reads.due, now=now))
+        return await self._read(partial(sql_reads.due, now=now, besides=tuple(besides)))
 
     async def next_wake(self) -> float | None:
         """Return the earliest `wake_at` of the idle coordinations."""
@@ -195,12 +199,20 @@ class SqlJournal(SqlPushes):
 
     async def prune(self, *, closed_before: float, keys_before: float, limit: int = 20) -> Pruned:
         """Forget up to *limit* closed coordinations, and up to as many keys."""
-        work = partial(sql_prune.prune, closed_before=closed_before, keys_before=keys_before, limit=limit)
+        work = partial(self._prune, closed_before=closed_before, keys_before=keys_before, limit=limit)
         return await self._writer.submit(work)
 
     async def compact(self) -> None:
-        """Write the file anew, as small as it can be; everybody else waits meanwhile."""
+        """Give back the space of what was pruned: a file is written anew while everybody else waits."""
         await asyncio.to_thread(self._database.compact)
+
+    def heed(self, on_change: Callable[[str | None], None]) -> AbstractContextManager[None]:
+        """Call *on_change* on the loop with the id of each coordination another process changed, inside the context.
+
+        None says that any may have changed: the connection that tells of changes was cut. Hints, as ever: one may
+        come for nothing.
+        """
+        return self._signals.heed(on_change)
 
     def subscribe(self, task_id: str) -> AbstractAsyncContextManager[Subscription]:
         """Receive hints about *task_id* inside the context."""
@@ -217,13 +229,25 @@ class SqlJournal(SqlPushes):
         self._readers.shutdown()
         self._database.close()
 
+    def _prune(self, connection: Connection, *, closed_before: float, keys_before: float, limit: int) -> Pruned:
+        self._database.begin_pruning(connection)
+        pruned = sql_prune.prune(connection, closed_before, keys_before, limit)
+        if pruned != Pruned():
+            self._database.give_back(connection)
+        return pruned
+
+    def _overhear(self, task_id: str | None) -> None:
+        # A closed loop means that nobody waits any more.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._signals.overhear, task_id)
+
     @override
     def _time(self, connection: Connection) -> float:
-        return self._now()
+        return self._clock() if self._clock else self._database.now(connection)
 
     @override
     async def _write(self, work: Callable[[Connection], T], task_id: str, *, is_change: bool = False) -> T:
-        return await self._writer.submit(work, changes=task_id if is_change else "")
+        return await self._writer.submit(work, task_id=task_id, is_change=is_change)
 
     @override
     async def _read(self, query: Callable[[Connection], T]) -> T:

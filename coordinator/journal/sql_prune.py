@@ -12,7 +12,6 @@ from sqlalchemy import bindparam, delete, exists, func, select, text
 
 from coordinator.journal.protocol import Pruned
 from coordinator.journal.sql_schema import head, inbox, journal, payload, payload_use, push
-from coordinator.journal.sqlite import give_back
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -56,14 +55,12 @@ _COUNT_OLD = (
 
 
 def prune(connection: Connection, closed_before: float, keys_before: float, limit: int) -> Pruned:
-    """Forget up to *limit* coordinations and as many keys, and give their space back."""
+    """Forget up to *limit* coordinations and as many keys; whoever else prunes has to wait."""
     old = connection.execute(_OLD, {"before": closed_before, "most": limit}).scalars().all()
     payloads = sum(_forget(connection, task_id) for task_id in old)
     keys = connection.execute(_OLD_KEYS, {"before": keys_before, "most": limit}).scalars().all()
     if keys:
         connection.execute(_FORGET_ITEM, [{"of_number": number} for number in keys])
-    if old or keys:
-        give_back(connection)
     return Pruned(len(old), payloads, len(keys))
 
 
@@ -89,4 +86,4 @@ def prunable(connection: Connection, closed_before: float) -> Prunable:
     """Return what `prune` would forget by and by."""
     count = connection.execute(_COUNT_OLD, {"before": closed_before}).scalar_one()
     payloads, size = connection.execute(_FREED, {"before": closed_before}).one()
-    return Prunable(count, payloads, size)
+    return Prunable(count, payloads, int(size))

@@ -50,6 +50,7 @@ _DUE = (
     )
     .order_by(head.c.created_at, head.c.task_id)
 )
+_DUE_BESIDES = _DUE.where(or_(head.c.status == Status.IDLE, head.c.driver.not_in(bindparam("besides", expanding=True))))
 _NEXT_WAKE = select(func.min(head.c.wake_at)).where(head.c.status == Status.IDLE)
 # A range, not LIKE: it needs no escaping, tells upper from lower case, and an index serves it.
 _FIND = (
@@ -70,7 +71,11 @@ _FIND_ANY = (
     .limit(bindparam("most"))
 )
 _DIGESTS = select(payload_use.c.digest).where(payload_use.c.task_id == bindparam("of_task")).order_by("digest")
-_PAYLOADS = select(payload.c.digest, payload.c.body).where(payload.c.digest.in_(bindparam("digests", expanding=True)))
+_PAYLOADS = (
+    select(payload.c.digest, payload.c.body)
+    .where(payload.c.digest.in_(bindparam("digests", expanding=True)))
+    .order_by(payload.c.digest)
+)
 
 
 def head_of(connection: Connection, task_id: str) -> Head | None:
@@ -97,9 +102,11 @@ def inbox_of(connection: Connection, task_id: str) -> Sequence[InboxItem]:
     return tuple(InboxItem(number, Record(type_, version, body)) for number, type_, version, body in rows)
 
 
-def due(connection: Connection, now: float) -> Sequence[str]:
-    """Return the ids of coordinations that need a driver, oldest first."""
-    return tuple(connection.execute(_DUE, {"now": now}).scalars())
+def due(connection: Connection, now: float, besides: Sequence[str] = ()) -> Sequence[str]:
+    """Return the ids of coordinations that need a driver, oldest first, but for those one of *besides* drives."""
+    if not besides:
+        return tuple(connection.execute(_DUE, {"now": now}).scalars())
+    return tuple(connection.execute(_DUE_BESIDES, {"now": now, "besides": besides}).scalars())
 
 
 def next_wake(connection: Connection) -> float | None:

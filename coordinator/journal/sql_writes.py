@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, case, delete, insert, select, update
+from sqlalchemy import bindparam, case, delete, insert, select, text, update
 
 from coordinator.errors import ClaimLost, TaskClosed, UnknownTask
 from coordinator.journal.protocol import Acceptance, Claim, Status
 from coordinator.journal.sql_pushes import set_push
 from coordinator.journal.sql_schema import head, inbox, journal
-from coordinator.journal.sqlite import INSERT_PAYLOADS, INSERT_USES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection
 
@@ -26,10 +25,15 @@ if TYPE_CHECKING:
     from coordinator.journal.protocol import HeadChange, NewTask, Record
     from coordinator.journal.pushing import PushConfig
 
+    DatabaseClock = Callable[[Connection], float]
+
 # Built once: composing a statement costs more than running it.
 _INSERT_HEAD = insert(head)
 _INSERT_ENTRY = insert(journal)
 _INSERT_ITEM = insert(inbox)
+# In words that both databases understand; SQLAlchemy has them only for each alone.
+_INSERT_PAYLOAD = text("INSERT INTO payload (digest, body) VALUES (:digest, :body) ON CONFLICT DO NOTHING")
+_INSERT_USE = text("INSERT INTO payload_use (digest, task_id) VALUES (:digest, :task_id) ON CONFLICT DO NOTHING")
 _STATUS = select(head.c.status).where(head.c.task_id == bindparam("of_task")).with_for_update()
 _KEY = select(inbox.c.task_id, inbox.c.at).where(inbox.c.key == bindparam("of_key"))
 # Items without a body were never in the inbox: `accept` remembers its key with one.
@@ -71,14 +75,15 @@ def accept(
     record: Record,
     payloads: Sequence[Payload],
     key: str,
-    now: float,
-    since: float,
+    clock: DatabaseClock,
+    window_s: float,
     push: PushConfig | None = None,
 ) -> Acceptance:
-    """Create a coordination, unless *key* was accepted after *since*."""
+    """Create a coordination, unless *key* was accepted within *window_s*."""
+    now = clock(connection) if key else task.at
     if key:
         older = connection.execute(_KEY, {"of_key": key}).one_or_none()
-        if older and older.at > since:
+        if older and older.at > now - window_s:
             return Acceptance(older.task_id, created=False)
         if older:
             connection.execute(_DROP_KEY, {"of_key": key})
@@ -101,7 +106,7 @@ def put(
     record: Record,
     payloads: Sequence[Payload],
     key: str,
-    now: float,
+    clock: DatabaseClock,
     push: PushConfig | None = None,
     most_pushes: int = 1,
 ) -> bool:
@@ -117,7 +122,7 @@ def put(
         set_push(connection, task_id, push, most_pushes)
     _keep(connection, task_id, payloads)
     connection.execute(_WAKE, {"of_task": task_id, "turns": int(status == Status.IDLE)})
-    row = {"type": record.type, "version": record.version, "body": record.body, "at": now}
+    row = {"type": record.type, "version": record.version, "body": record.body, "at": clock(connection)}
     connection.execute(_INSERT_ITEM, {"task_id": task_id, "key": key or None, **row})
     return True
 
@@ -152,8 +157,10 @@ def append(
 
 def _keep(connection: Connection, task_id: str, payloads: Sequence[Payload]) -> None:
     if payloads:
-        connection.execute(INSERT_PAYLOADS, [{"digest": item.digest, "body": item.body} for item in payloads])
-        connection.execute(INSERT_USES, [{"digest": item.digest, "task_id": task_id} for item in payloads])
+        # Always in the same order: two that bring the same ones then wait for each other in one direction only.
+        ordered = sorted(payloads, key=lambda item: item.digest)
+        connection.execute(_INSERT_PAYLOAD, [{"digest": item.digest, "body": item.body} for item in ordered])
+        connection.execute(_INSERT_USE, [{"digest": item.digest, "task_id": task_id} for item in ordered])
 
 
 def _write_entries(connection: Connection, held: Claim, records: Sequence[Record]) -> None:

@@ -1,7 +1,7 @@
 """One SQLite file, opened for this process alone: everything that only SQLite needs is here.
 
-The file lock, the pragmas, the way a transaction begins, insert-or-ignore, the schema version,
-and what an error of the database means to the operator. No question about tasks is asked here.
+The file lock, the pragmas, the way a transaction begins, the schema version, and what an error of
+the database means to the operator. No question about tasks is asked here.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from filelock import FileLock, Timeout
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text, update
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 
 from coordinator.errors import ConfigurationError, JournalError, JournalLocked, JournalTooNew, JournalUnavailable
-from coordinator.journal.sql_schema import SCHEMA_VERSION, alembic_version, metadata, payload, payload_use, push
+from coordinator.journal.clock import system_time
+from coordinator.journal.sql_schema import SCHEMA_VERSION, alembic_version, metadata, push
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import Connection
 
@@ -40,9 +40,6 @@ MOST_PAGES_BACK = 2_000
 BEFORE_REVISIONS = 1
 
 _TABLES = "SELECT count(*) FROM sqlite_master"
-
-INSERT_PAYLOADS = sqlite.insert(payload).on_conflict_do_nothing(index_elements=[payload.c.digest])
-INSERT_USES = sqlite.insert(payload_use).on_conflict_do_nothing()
 
 #: Whoever held a lease is dead: the file is ours alone.
 _FREE_LEASES = update(push).where(text("state = 'open'"), push.c.lease_until > 0).values(holder="", lease_until=0.0)
@@ -81,7 +78,10 @@ def _path_in_url(text: str) -> str:
         raise ConfigurationError(message) from error
     if url.get_backend_name() != "sqlite" or url.query:
         shown = url.render_as_string(hide_password=True)
-        message = f"{shown!r}: the journal is kept in SQLite; write a path or sqlite:///path, without options"
+        message = (
+            f"{shown!r}: the journal is kept in SQLite or PostgreSQL; write a path, sqlite:///path without options, or "
+            "postgresql://…"
+        )
         raise ConfigurationError(message)
     return url.database or ""
 
@@ -104,7 +104,9 @@ def translated(path: Path, *, opening: bool = False) -> Iterator[None]:
 
 
 class SqliteFile:
-    """An open database: one connection that writes, some that read, and the lock on the file."""
+    """An open `Database`: one connection that writes, some that read, and the lock on the file."""
+
+    writers = 1
 
     def __init__(self, path: Path, writing: Engine, reading: Engine, opened: ExitStack) -> None:
         self.path = path
@@ -136,6 +138,26 @@ class SqliteFile:
         """Run *query* on what is committed now. For as many threads as there are readers."""
         with translated(self.path), self._reading.connect() as connection:
             return query(connection)
+
+    def now(self, connection: Connection) -> float:
+        """Return the machine's time: the file is on it."""
+        return system_time()
+
+    def announce(self, connection: Connection, task_ids: Sequence[str]) -> None:
+        """Nobody else has it open."""
+
+    def listen(self, on_change: Callable[[str | None], None]) -> None:
+        """Nobody else has it open."""
+
+    def begin_pruning(self, connection: Connection) -> None:
+        """There is one connection that writes, so there is one that prunes."""
+
+    def give_back(self, connection: Connection) -> None:
+        """Let the file shrink by what is unused in it, as far as that takes no time to speak of."""
+        unused = min(pragma(connection, "freelist_count"), MOST_PAGES_BACK)
+        for _ in range(unused):
+            # One at a time: the driver does not go on to the end of a statement that seems to have no rows.
+            connection.exec_driver_sql("PRAGMA incremental_vacuum(1)")
 
     def compact(self) -> None:
         """Write the file anew without the gaps in it: needs as much space once more while it lasts."""
@@ -246,14 +268,6 @@ def checked_version(connection: Connection, path: Path) -> int:
         )
         raise JournalTooNew(message)
     return version if tables else 0
-
-
-def give_back(connection: Connection) -> None:
-    """Let the file shrink by what is unused in it, as far as that takes no time to speak of."""
-    unused = min(pragma(connection, "freelist_count"), MOST_PAGES_BACK)
-    for _ in range(unused):
-        # One at a time: the driver does not go on to the end of a statement that seems to have no rows.
-        connection.exec_driver_sql("PRAGMA incremental_vacuum(1)")
 
 
 def pragma(connection: Connection, name: str) -> int:

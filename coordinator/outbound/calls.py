@@ -23,9 +23,11 @@ from coordinator.outbound.bounds import MOST_ANSWER, AnswerTooLarge, Bounds, bou
 from coordinator.outbound.channels import Channels, check_installed
 from coordinator.outbound.failures import CallFailed, translated
 from coordinator.outbound.outgoing import Outgoing
+from coordinator.outbound.permits import IDEMPOTENCY_KEY, PERMIT, Permit, PermittedRequest, at_once
 from coordinator.outbound.places import Places
 from coordinator.outbound.pushes import Expected, Pushes
 from coordinator.outbound.run_times import RunTimes
+from coordinator.outbound.slots import LocalSlots, Slots
 from coordinator.outbound.ways import Ways
 from coordinator.wire import timestamp
 
@@ -91,7 +93,12 @@ def shared_http_client(timeout_s: float, max_answer: int = MOST_ANSWER) -> httpx
 
     def session() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=4.0)
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=256 * 1024)
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            read_bufsize=256 * 1024,
+            request_class=PermittedRequest,
+        )
 
     return httpx.AsyncClient(
         transport=_Transport(session, max_answer),
@@ -114,6 +121,8 @@ class AgentCalls:
     bounds: Bounds = field(default_factory=Bounds)
     channels: Channels | None = None  #: to agents that speak gRPC; None: that is not installed
     pushes: Pushes = field(default_factory=Pushes)
+    slots: Slots = field(default_factory=LocalSlots)
+    permit: Permit = at_once  #: awaited before each message goes out
     ways: Ways = field(init=False)
     _clients: dict[tuple[AgentRef, bool], Client] = field(default_factory=dict)
 
@@ -137,7 +146,7 @@ class AgentCalls:
         that does not know its callers recognise a message that comes again.
         """
         streaming = agent.streaming if streaming is None else streaming
-        headers = {"Idempotency-Key": outgoing.message_id, **outgoing.headers()}
+        headers = {IDEMPOTENCY_KEY: outgoing.message_id, **outgoing.headers()}
         configuration = a2a.SendMessageConfiguration(
             history_length=0,
             return_immediately=not streaming,
@@ -148,6 +157,8 @@ class AgentCalls:
         request = a2a.SendMessageRequest(message=outgoing.message(agent), configuration=configuration)
         timeout_s = self.patience.silence_s if streaming else None
         context = self._context(agent, headers, timeout_s=timeout_s, credential=credential)
+        await self.permit()
+        PERMIT.set(self.permit)
         with translated():
             answers = self._client(agent, streaming=streaming).send_message(request, context=context)
             async for response in self._heard(agent, answers, timeout_s):

@@ -20,10 +20,11 @@ from coordinator.outbound.calls import AgentCalls
 from coordinator.outbound.envelope import Envelope
 from coordinator.outbound.failures import CallFailed, Trouble
 from coordinator.outbound.outgoing import Outgoing
-from coordinator.outbound.places import CircuitOpen, Place, Places
+from coordinator.outbound.places import CircuitOpen, Place
 from coordinator.outbound.reading import AnswerNotJson, Reading
 from coordinator.outbound.relay import Relay
 from coordinator.outbound.schemas import mismatch
+from coordinator.outbound.slots import Slot
 from coordinator.outbound.telling import Emit, Fact, Now, Telling
 from coordinator.outbound.waiting import Waiting
 
@@ -51,6 +52,7 @@ class Attempt:
     is_in_doubt: bool = False  #: it may have gone out before a restart
     remote: RemoteTask | None = None
     opened: asyncio.Event = field(default_factory=asyncio.Event)
+    slot: Slot | None = None  #: where the plan has a cap that all tasks share
     place: Place | None = None
     keeps_place: bool = False  #: its remote task may go on: the place is free once that is canceled
 
@@ -65,9 +67,11 @@ class Attempt:
         return tell
 
     def leave(self) -> None:
-        """Give the place back, if there is one."""
+        """Give the place and the slot back, if there are any."""
         if self.place is not None:
             self.place.leave()
+        if self.slot is not None:
+            self.slot.leave()
 
 
 async def pursue(
@@ -90,7 +94,7 @@ async def pursue(
     tell = attempt.noting(emit)
     pursuit = Pursuit(calls, command, attempt, tell, now, allowance)
     try:
-        attempt.place = await _place(calls.places, command)
+        await _enter(calls, command, attempt)
         if isinstance(command, Follow):
             attempt.remote = command.remote  # journaled already: told again, it would look like progress
             pursuit.attach(command.remote)
@@ -117,11 +121,13 @@ async def pursue(
         pursuit.end()
 
 
-async def _place(places: Places, command: Send | Follow) -> Place:
-    """Wait for a place, unless the specialist has the task: that is under way whether there is room or not."""
+async def _enter(calls: AgentCalls, command: Send | Follow, attempt: Attempt) -> None:
+    """Wait for slot and place, unless the specialist has the task: that is under way whether there is room or not."""
     agent = command.agent.name
     is_known = isinstance(command, Follow) or command.remote is not None
-    return places.occupy(agent) if is_known else await places.enter(agent)
+    if command.shared is not None:
+        attempt.slot = await calls.slots.take(command.shared, is_known=is_known)
+    attempt.place = calls.places.occupy(agent) if is_known else await calls.places.enter(agent)
 
 
 class Pursuit:

@@ -29,6 +29,7 @@ from coordinator.core.model import (
     Observed,
     Release,
     Retry,
+    Shared,
     Split,
     Stragglers,
     Unanswered,
@@ -138,6 +139,8 @@ class LimitsFile(_Strict):
     """Bounds of a stage; a client may narrow them, never widen them."""
 
     concurrency: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    scope: Literal["task", "global"] = "task"
+    """Whether `concurrency` is one task's, or that of all tasks and replicas together."""
     branch_timeout: Duration | ObservedFile | None = None
     deadline: Duration | None = None
 
@@ -146,13 +149,20 @@ class LimitsFile(_Strict):
         """Return the longest a branch may take, in seconds."""
         return self.branch_timeout.at_most if isinstance(self.branch_timeout, ObservedFile) else self.branch_timeout
 
-    def resolved(self) -> Limits:
-        """Return the core's value."""
+    @model_validator(mode="after")
+    def _has_what_is_shared(self) -> LimitsFile:
+        if self.scope == "global" and self.concurrency is None:
+            raise ValueError("limits.scope is global, but there is no limits.concurrency to hold over all tasks")
+        return self
+
+    def resolved(self, name: str = "") -> Limits:
+        """Return the core's value; what all tasks share goes by *name*."""
         rule = self.branch_timeout
         observed = None
         if isinstance(rule, ObservedFile):
             observed = Observed(rule.p95_times, rule.at_least, rule.at_most)
-        return Limits(self.concurrency, self.longest_branch, self.deadline, observed)
+        shared = Shared(name, self.concurrency) if self.scope == "global" and self.concurrency else None
+        return Limits(self.concurrency, self.longest_branch, self.deadline, observed, shared)
 
 
 class RetryFile(_Strict):

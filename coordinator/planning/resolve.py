@@ -116,7 +116,7 @@ def _stage(
         with_message=fan_out.message,
         by_type=fan_out.by_type,
         most_sub_tasks=fan_out.most_sub_tasks,
-        limits=_narrowed(stage.limits.resolved(), narrower),
+        limits=_narrowed(stage.limits.resolved(f"{plan.name}/{name}"), narrower),
         retry=stage.retry,
         fallback=failure.fallback,
         hedge_s=failure.hedge,

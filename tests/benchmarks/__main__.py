@@ -10,7 +10,19 @@ import sys
 from collections.abc import Sequence
 
 from coordinator.server import uvloop_runner
-from tests.benchmarks import fanout, idle, journal, merge, open_branches, quality, restart, stragglers, triage, wide
+from tests.benchmarks import (
+    fanout,
+    idle,
+    journal,
+    merge,
+    open_branches,
+    quality,
+    replicas,
+    restart,
+    stragglers,
+    triage,
+    wide,
+)
 from tests.benchmarks.report import Figure, as_json, as_table
 
 BENCHMARKS = {
@@ -24,6 +36,7 @@ BENCHMARKS = {
     "wide": wide.run,
     "open": open_branches.run,
     "restart": restart.run,
+    "replicas": replicas.run,
 }
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -19,11 +21,15 @@ class Refused(Exception):
     """The coordinator has answered with an error; the arguments are its code and message."""
 
 
-class Client:
-    """Speaks A2A over JSON-RPC, by hand."""
+class TryAgain(Exception):
+    """The coordinator cannot do it now, its database is away for example."""
 
-    def __init__(self, url: str, http: httpx.AsyncClient) -> None:
-        self._url = url
+
+class Client:
+    """Speaks A2A over JSON-RPC, by hand; with several URLs, each request goes to any of them."""
+
+    def __init__(self, url: str | Sequence[str], http: httpx.AsyncClient) -> None:
+        self._urls = [url] if isinstance(url, str) else list(url)
         self._http = http
         self.repeated = 0  #: requests that had to be sent again
 
@@ -69,15 +75,18 @@ class Client:
         while True:
             try:
                 return await self.call(method, params, key)
-            except httpx.TransportError:
+            except (httpx.TransportError, TryAgain):
                 self.repeated += 1
                 await asyncio.sleep(AGAIN_S)
 
     async def call(self, method: str, params: dict[str, Any], key: str = "") -> dict[str, Any]:
-        """Send one request. Raises `Refused`, or what httpx raises when nobody answers."""
+        """Send one request. Raises `Refused` or `TryAgain`, or what httpx raises when nobody answers."""
         headers = {"A2A-Version": "1.0"} | ({"Idempotency-Key": key} if key else {})
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        answer = (await self._http.post(self._url, json=body, headers=headers)).json()
+        url = random.choice(self._urls)
+        answer = (await self._http.post(url, json=body, headers=headers)).json()
+        if "error" in answer and "RetryInfo" in str(answer["error"].get("data")):
+            raise TryAgain
         if "error" in answer:
             raise Refused(answer["error"]["code"], answer["error"]["message"])
         result: dict[str, Any] = answer["result"]

@@ -48,9 +48,10 @@ class Place:
         return f"http://127.0.0.1:{self.settings['port']}"
 
     @property
-    def database(self) -> Path:
-        """The SQLite file."""
-        return Path(self.settings["db"])
+    def database(self) -> Path | str:
+        """The SQLite file, or the URL of a PostgreSQL database."""
+        place = str(self.settings["db"])
+        return place if "://" in place else Path(place)
 
     @property
     def log(self) -> Path:
@@ -91,7 +92,7 @@ class Life:
         if not self.ended.done():
             self.is_killed = True
             self.signal(signal.SIGKILL)
-        return await self.ended
+        return await asyncio.shield(self.ended)
 
     async def stop(self) -> int:
         """Stop it in good order and return its exit code."""
@@ -139,10 +140,12 @@ class Nursery:
 
 
 @asynccontextmanager
-async def nursery() -> AsyncIterator[Nursery]:
-    """Start the process that forks; in the end nothing is left of it and its children."""
+async def nursery(*modules: str) -> AsyncIterator[Nursery]:
+    """Start the process that forks, which imports *modules* first; in the end nothing is left of it."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.chaos.server"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "tests.chaos.server", *modules),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdin is not None
     try:

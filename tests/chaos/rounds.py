@@ -117,7 +117,7 @@ async def disturbed(
     """Let clients ask for every job while processes come and go; return the finished tasks by plan."""
     client = Client(place.url, rig.http)
     async with asyncio.timeout(SETTLED_S), asyncio.TaskGroup() as group:
-        asking = {plan: group.create_task(_asked(client, plan)) for plan in JOBS}
+        asking = {plan: group.create_task(asked(client, plan)) for plan in JOBS}
         for death in deaths:
             await _short_life(rig, place, death, rng, tally)
         last = await rig.nursery.start(place)
@@ -132,7 +132,8 @@ async def disturbed(
     return {plan: task.result() for plan, task in asking.items()}
 
 
-async def _asked(client: Client, plan: str) -> Json:
+async def asked(client: Client, plan: str) -> Json:
+    """Ask for a job as its client would, and return the task once it is over."""
     task = await client.send(plan)
     if plan == "canceled":
         await asyncio.sleep(0.2)

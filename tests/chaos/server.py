@@ -1,6 +1,6 @@
 """A coordinator that can be made to die at a fault point; only tests start it.
 
-    python -m tests.chaos.server
+    python -m tests.chaos.server [MODULE …]
 
 reads orders from its input, one JSON object a line: `{"config": FILE, "log": FILE, "fault": "append:Merged/after@1"}`.
 For each it forks a process that serves as `coordinator serve --config FILE` does, tells its number, waits for its
@@ -10,6 +10,7 @@ end and tells that. Forking saves the second that importing everything costs; th
 from __future__ import annotations
 
 import ctypes
+import importlib
 import json
 import os
 import signal
@@ -83,8 +84,10 @@ def _end_with_parent() -> None:
 
 
 def main() -> None:
-    """Take orders until the input ends."""
+    """Take orders until the input ends; import the modules that are named before."""
     _end_with_parent()
+    for module in sys.argv[1:]:
+        importlib.import_module(module)
     for line in sys.stdin:
         child = _fork(json.loads(line))
         sys.stdout.write(f"{child}\n")

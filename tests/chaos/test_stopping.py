@@ -42,10 +42,10 @@ async def test_streams_end_without_an_error_and_waiting_sends_get_the_task_as_it
         await begun.wait()
         await home.fleet.until("tasks", 2)
         assert await life.stop() == 0
-        told = "".join(stream.result())
+        told = "".join(await stream)
         assert '"task"' in told
         assert "error" not in told
-        assert waiting.result()["status"]["state"] == "TASK_STATE_WORKING"
+        assert (await waiting)["status"]["state"] == "TASK_STATE_WORKING"
         assert home.client.repeated == 0
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from coordinator.core.branch import Branch, message_id_of
 from coordinator.core.coordination import Coordination
@@ -43,26 +46,40 @@ def _stripped(value: Any) -> Any:
     return value
 
 
-def coordinations(database: Path) -> dict[str, tuple[str, Coordination]]:
+def coordinations(database: Path | str) -> dict[str, tuple[str, Coordination]]:
     """Read what is journaled of every coordination: its status, and its state replayed."""
-    found: dict[str, tuple[str, Coordination]] = {}
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-        for task_id, status in connection.execute("select task_id, status from head").fetchall():
-            rows = connection.execute(
-                "select seq, type, version, body from journal where task_id = ? order by seq", (task_id,)
-            )
-            entries = [Entry(seq, Record(kind, version, body)) for seq, kind, version, body in rows]
-            found[task_id] = (str(status), Coordination.replay(decode_all(entries)))
-    return found
+    with _reading(database) as ask:
+        statuses = ask("SELECT task_id, status FROM head")
+        rows = ask("SELECT task_id, seq, type, version, body FROM journal ORDER BY task_id, seq")
+    entries: dict[str, list[Entry]] = {}
+    for task_id, seq, kind, version, body in rows:
+        entries.setdefault(task_id, []).append(Entry(seq, Record(kind, version, body)))
+    return {
+        task_id: (str(status), Coordination.replay(decode_all(entries[task_id])))
+        for task_id, status in statuses
+        if task_id in entries  # a file may have got both between the two questions
+    }
 
 
-def phases(database: Path) -> list[str]:
+@contextmanager
+def _reading(database: Path | str) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
+    """Ask a SQLite file or, by its URL, a PostgreSQL database."""
+    if isinstance(database, str):
+        with psycopg.connect(database) as server:
+            server.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            yield lambda statement: server.execute(statement).fetchall()
+        return
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as file:
+        yield lambda statement: file.execute(statement).fetchall()
+
+
+def phases(database: Path | str) -> list[str]:
     """Say in a word what each coordination was doing when its process died; closed ones are left out."""
-    if not database.exists():
+    if isinstance(database, Path) and not database.exists():
         return []
     try:
         found = coordinations(database)
-    except sqlite3.OperationalError:  # there is no table yet
+    except (sqlite3.OperationalError, psycopg.OperationalError):  # there is no table yet, or the server is away
         return []
     return [_phase(coordination) for status, coordination in found.values() if status != "closed"]
 
@@ -80,14 +97,14 @@ def _phase(coordination: Coordination) -> str:
     return next((words for state, words in PHASES.items() if state in states), "between stages")
 
 
-def is_settled(database: Path, jobs: int) -> bool:
+def is_settled(database: Path | str, jobs: int) -> bool:
     """Whether all *jobs* have been accepted and closed."""
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-        statuses = [status for (status,) in connection.execute("select status from head")]
+    with _reading(database) as ask:
+        statuses = [status for (status,) in ask("SELECT status FROM head")]
     return len(statuses) >= jobs and set(statuses) == {"closed"}
 
 
-def complaints(tasks: Tasks, undisturbed: Mapping[str, str], database: Path, counts: Json) -> list[str]:
+def complaints(tasks: Tasks, undisturbed: Mapping[str, str], database: Path | str, counts: Json) -> list[str]:
     """Return what is wrong, in words; an empty list when nothing is."""
     found = {task_id: coordination for task_id, (_, coordination) in coordinations(database).items()}
     return [

@@ -1,6 +1,10 @@
 """Short ways to say what the tests of the journal are about."""
 
-from coordinator.journal import Claim, HeadChange, Journal, NewTask, Record, Scope, Status
+import asyncio
+import threading
+from contextlib import asynccontextmanager
+
+from coordinator.journal import Claim, HeadChange, Journal, NewTask, Record, Scope, SqlJournal, Status
 
 ALICE = Scope("alice")
 BOB = Scope("bob")
@@ -47,3 +51,20 @@ async def bodies(journal: Journal, task_id: str = "t1", after: int = 0) -> list[
 
 async def inbox_bodies(journal: Journal, task_id: str = "t1") -> list[str]:
     return [item.record.body for item in await journal.inbox(task_id)]
+
+
+@asynccontextmanager
+async def busy(journal: SqlJournal):
+    """Keep the one writing thread busy inside the block, so that what is asked for there queues up as one group."""
+    entered, gate = threading.Event(), threading.Event()
+
+    def block(_connection) -> None:
+        entered.set()
+        assert gate.wait(30)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(journal._writer.submit(block))
+        await asyncio.to_thread(entered.wait)
+        yield group
+        await asyncio.sleep(0)  # the tasks of the block have queued their jobs now
+        gate.set()

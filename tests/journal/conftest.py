@@ -1,4 +1,4 @@
-"""The two journals, on a clock that stands still until a test moves it."""
+"""The three journals, on a clock that stands still until a test moves it."""
 
 from pathlib import Path
 
@@ -26,12 +26,19 @@ async def sqlite(path, clock):
 
 
 @pytest.fixture
+async def postgres(postgres_url, clock):
+    journal = await SqlJournal.open(postgres_url, now=clock)
+    yield journal
+    await journal.close()
+
+
+@pytest.fixture
 async def memory(clock):
     journal = MemoryJournal(clock)
     yield journal
     await journal.close()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def journal(request):
     return request.getfixturevalue(request.param)

@@ -315,6 +315,15 @@ async def test_due_are_those_with_work_or_a_wake_time_passed_oldest_first(journa
     assert await journal.due(500.0) == ("old", "woken", "young")
 
 
+async def test_due_leaves_out_what_a_driver_that_is_named_goes_on_with(journal):
+    for at, (task_id, driver) in enumerate([("new", ""), ("here", "us"), ("there", "them"), ("timed", "them")]):
+        await accepted(journal, task_id, at=float(at))
+        claim = await journal.claim(task_id, driver) if driver else None
+        if task_id == "timed":
+            await journal.append(claim, [], replace(PARKED, wake_at=400.0))
+    assert await journal.due(500.0, besides=["them", "others"]) == ("new", "here", "timed")
+
+
 async def test_the_next_wake_is_the_earliest_of_the_idle(journal):
     assert await journal.next_wake() is None
     for task_id, change in (

@@ -46,12 +46,17 @@ def killed_after(path, lines: int) -> dict[str, int]:
     return {task_id: int(seq) for task_id, seq in whole}
 
 
+@pytest.fixture(params=["path", "postgres_url"], ids=["sqlite", "postgres"])
+def where(request):
+    return request.getfixturevalue(request.param)
+
+
 @pytest.mark.parametrize("lines", [3, 50, 400])
-async def test_a_killed_writer_leaves_a_journal_without_gaps_and_nothing_it_was_told_is_missing(path, lines):
+async def test_a_killed_writer_leaves_a_journal_without_gaps_and_nothing_it_was_told_is_missing(where, lines):
     for _ in range(2):
-        acknowledged = killed_after(path, lines)
+        acknowledged = killed_after(where, lines)
         assert acknowledged
-        journal = await SqlJournal.open(path)
+        journal = await SqlJournal.open(where)
         for task_id, seq in acknowledged.items():
             entries = await journal.read(task_id)
             head = await journal.head(task_id)

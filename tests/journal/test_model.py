@@ -1,10 +1,11 @@
-"""The SQLite journal does what the one in memory does, whatever is asked of them in whatever order."""
+"""A journal in a database does what the one in memory does, whatever is asked of them in whatever order."""
 
 import asyncio
 import tempfile
+from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -23,6 +24,7 @@ from coordinator.journal import (
     TaskFilter,
 )
 from tests.journal.builders import SetClock
+from tests.postgres import Postgres
 
 task_ids = st.sampled_from(["a1", "a2", "b1", "%"])
 keys = st.sampled_from(["", "", "k1", "k2"])
@@ -30,8 +32,12 @@ scopes = st.sampled_from([Scope("alice"), Scope("bob", "north")])
 contexts = st.sampled_from(["c1", "c2"])
 states = st.sampled_from(["submitted", "working", "completed"])
 times = st.sampled_from([0.1, 1.0, 2.5, 1_000.0])
+# JSON has no NUL in it, and PostgreSQL takes none.
 records = st.builds(
-    Record, st.sampled_from(["A", "B"]), st.integers(1, 3), st.text(st.characters(codec="utf-8"), max_size=5)
+    Record,
+    st.sampled_from(["A", "B"]),
+    st.integers(1, 3),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5),
 )
 payloads = st.lists(st.builds(Payload, st.sampled_from(["p", "q"]), st.binary(max_size=3)), max_size=2)
 changes = st.builds(
@@ -55,23 +61,28 @@ filters = st.builds(
 class BothJournals(RuleBasedStateMachine):
     """Asks both the same, and compares answers and errors."""
 
+    def place(self) -> str:
+        """Return where the journal in a database is."""
+        return self.opened.enter_context(tempfile.TemporaryDirectory()) + "/journal.db"
+
     @initialize()
     def begin(self) -> None:
         self.clock = SetClock()
-        self.directory = tempfile.TemporaryDirectory()
+        self.opened = ExitStack()
+        self.where = self.place()
         self.runner = asyncio.Runner()
         self.memory = MemoryJournal(self.clock)
-        self.sqlite = self.runner.run(SqlJournal.open(Path(self.directory.name, "journal.db"), now=self.clock))
+        self.stored = self.runner.run(SqlJournal.open(self.where, now=self.clock))
         self.claims: list[Claim] = []
 
     def teardown(self) -> None:
-        if hasattr(self, "sqlite"):
-            self.runner.run(self.sqlite.close())
+        if hasattr(self, "stored"):
+            self.runner.run(self.stored.close())
             self.runner.close()
-            self.directory.cleanup()
+            self.opened.close()
 
     def both(self, ask):
-        ours, theirs = (self.runner.run(self.answer(ask, journal)) for journal in (self.sqlite, self.memory))
+        ours, theirs = (self.runner.run(self.answer(ask, journal)) for journal in (self.stored, self.memory))
         assert ours == theirs
         return ours
 
@@ -150,12 +161,12 @@ class BothJournals(RuleBasedStateMachine):
 
     @rule()
     def reopen(self):
-        self.runner.run(self.sqlite.close())
-        self.sqlite = self.runner.run(SqlJournal.open(Path(self.directory.name, "journal.db"), now=self.clock))
+        self.runner.run(self.stored.close())
+        self.stored = self.runner.run(SqlJournal.open(self.where, now=self.clock))
 
     @invariant()
     def everything_can_be_read_alike(self):
-        if not hasattr(self, "sqlite"):
+        if not hasattr(self, "stored"):
             return
 
         async def everything(journal):
@@ -179,3 +190,25 @@ BothJournals.TestCase.settings = settings(
     max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
 test_both_journals_answer_alike = BothJournals.TestCase
+
+
+class OnPostgres(BothJournals):
+    """The same, on a server the test brings."""
+
+    server: Postgres
+
+    def place(self) -> str:
+        return self.opened.enter_context(self.server.database())
+
+
+OnPostgres.TestCase.settings = settings(BothJournals.TestCase.settings, max_examples=8)
+
+
+@pytest.mark.usefixtures("_served")
+class TestOnPostgres(OnPostgres.TestCase):
+    pass
+
+
+@pytest.fixture(scope="class")
+def _served(postgres_server):
+    OnPostgres.server = postgres_server

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from coordinator.errors import ClaimLost, JournalError, JournalUnavailable
 from coordinator.journal import Claim, Payload, SqlJournal, writer
-from tests.journal.builders import PARKED, WORKING, accepted, bodies, claimed, new_task, record
+from tests.journal.builders import PARKED, WORKING, accepted, bodies, busy, claimed, new_task, record
 
 
 @pytest.fixture
@@ -20,23 +20,6 @@ def commits(sqlite):
     seen: list[object] = []
     event.listen(sqlite._database._writing, "commit", seen.append)
     return seen
-
-
-@asynccontextmanager
-async def busy(journal: SqlJournal):
-    """Keep the writing thread busy inside the block, so that what is asked for there queues up as one group."""
-    entered, gate = threading.Event(), threading.Event()
-
-    def block(_connection) -> None:
-        entered.set()
-        assert gate.wait(30)
-
-    async with asyncio.TaskGroup() as group:
-        group.create_task(journal._writer.submit(block))
-        await asyncio.to_thread(entered.wait)
-        yield group
-        await asyncio.sleep(0)  # the tasks of the block have queued their jobs now
-        gate.set()
 
 
 async def test_what_queues_up_is_committed_together(sqlite, commits):

@@ -71,6 +71,8 @@ def test_need_is_all_a_count_or_a_ratio(tmp_path, need, meaning):
     [
         ({"barier": {}}, "stages.only.barier"),
         ({"limits": {"concurrency": 0}}, "stages.only.limits.concurrency"),
+        ({"limits": {"scope": "process"}}, "stages.only.limits.scope"),
+        ({"limits": {"scope": "global"}}, "limits.scope is global, but there is no limits.concurrency"),
         ({"limits": {"deadline": "soon"}}, "stages.only.limits.deadline"),
         ({"limits": {"deadline": "0s"}}, "stages.only.limits.deadline"),
         ({"limits": {"deadline": True}}, "stages.only.limits.deadline"),

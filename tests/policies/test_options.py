@@ -434,6 +434,14 @@ ROWS = [
         without=2,
     ),
     Row(
+        option="stages.*.limits.scope",
+        plan=plan(EITHER, limits={"concurrency": 1, "scope": "global"}, on_failure={"hedge": SOON}),
+        staff=(Specialist("ada", Behaviour(work_s=0.4)), Specialist("bob", Behaviour(work_s=0.4))),
+        seen=lambda seen: seen.fleet.counts.most_open,
+        expected=1,
+        without=2,
+    ),
+    Row(
         option="stages.*.limits.branch_timeout",
         plan=plan(ONLY_ADA, limits={"branch_timeout": SOON}),
         staff=(SLOW_ADA,),

@@ -1,8 +1,11 @@
 """The configuration: every field checked before anything starts."""
 
+import socket
+
 import pytest
 
 from coordinator.config import Settings, load_settings
+from coordinator.drivers.dbos import executor_name
 from coordinator.errors import ConfigurationError
 from coordinator.inbound import coordinator_card
 
@@ -23,6 +26,12 @@ def test_options_of_the_command_line_win_over_the_file_and_absent_ones_do_not(tm
     file = written(tmp_path, "port: 9000\ndb: memory\n")
     settings = load_settings(file, {"port": 9001, "db": None})
     assert (settings.port, settings.database) == (9001, None)
+
+
+def test_a_replica_is_called_as_the_configuration_says(tmp_path):
+    settings = load_settings(written(tmp_path, "replica: host-a\n"))
+    assert executor_name(settings.replica).startswith("host-a:")
+    assert executor_name(load_settings(None).replica).startswith(socket.gethostname()[:24])
 
 
 def test_an_agent_is_a_card_or_a_card_with_more_about_it(tmp_path):

@@ -2,12 +2,16 @@
 
 A revision is a number, the schema version; a script is never changed once it was released. Which databases
 are migrated, when, and under which lock is not decided here. There is no way back: keep a copy for that.
+
+A script that says `rolling = True` may run while programs of the version before it are at work: it adds
+what they need not know of. Others wait until everything is stopped.
 """
 
 from __future__ import annotations
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 
@@ -21,13 +25,25 @@ def adopt(connection: Connection, version: int) -> None:
     command.stamp(_config(connection), revision(version))
 
 
+def is_rolling(version: int) -> bool:
+    """Whether all scripts after schema *version* may run while programs of that version are at work."""
+    scripts = ScriptDirectory.from_config(_location())
+    pending = scripts.iterate_revisions("head", revision(version))
+    return all(getattr(script.module, "rolling", False) for script in pending)
+
+
 def revision(version: int) -> str:
     """Return the name of a schema version's revision."""
     return f"{version:04}"
 
 
 def _config(connection: Connection) -> Config:
+    config = _location()
+    config.attributes["connection"] = connection
+    return config
+
+
+def _location() -> Config:
     config = Config()
     config.set_main_option("script_location", "coordinator.journal:migrations")
-    config.attributes["connection"] = connection
     return config
