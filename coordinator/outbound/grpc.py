@@ -29,6 +29,7 @@ OPTIONS = (
     ("grpc.min_reconnect_backoff_ms", 10_000),  # which gRPC also takes for how long connecting may take
     ("grpc.max_reconnect_backoff_ms", 2_000),  # an agent that is back is found soon
     ("grpc.compression_enabled_algorithms_bitset", 1),  # a small answer could become any size
+    ("grpc.enable_http_proxy", 0),  # as over HTTP: the environment's proxy is not asked
     ("grpc.use_local_subchannel_pool", 1),  # channels that are closed take their connections with them
 )
 

@@ -30,8 +30,10 @@ def shipped(name: str) -> Document:
 
 
 @asynccontextmanager
-async def office(folder: Path, plan: str, agents: Mapping[str, str] | Iterable[str]) -> AsyncIterator[Coordinator]:
-    """Serve *agents* (names to kinds, or names that are kinds) and a coordinator that knows the plan."""
+async def office(
+    folder: Path, plan: str, agents: Mapping[str, str] | Iterable[str], strangers: Iterable[testing.Specialist] = ()
+) -> AsyncIterator[Coordinator]:
+    """Serve *agents* (names to kinds, or names that are kinds), *strangers*, and a coordinator that knows the plan."""
     kinds = agents if isinstance(agents, Mapping) else {name: name for name in agents}
     cards = folder / "cards"
     cards.mkdir()
@@ -40,8 +42,9 @@ async def office(folder: Path, plan: str, agents: Mapping[str, str] | Iterable[s
             card = at_address(read_card(kind), await stack.enter_async_context(running(kind)))
             card.name = name
             (cards / f"{name}.json").write_text(MessageToJson(card), encoding="utf-8")
-        nobody = await stack.enter_async_context(testing.fleet([]))
-        yield await stack.enter_async_context(coordinating(folder, nobody, shipped(plan), agents=(str(cards),)))
+        fleet = await stack.enter_async_context(testing.fleet(strangers))
+        fleet.write_cards(cards)
+        yield await stack.enter_async_context(coordinating(folder, fleet, shipped(plan), agents=(str(cards),)))
 
 
 def document(name: str, content: str | bytes, media_type: str = "text/plain") -> Part:

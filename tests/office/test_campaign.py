@@ -12,6 +12,7 @@ from a2a.utils.errors import InvalidParamsError
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.struct_pb2 import Value
 
+from coordinator import testing
 from specialist_agents.cards import CARDS
 from specialist_agents.mailing.executor import SendingExecutor
 from specialist_agents.mailing.ledger import Ledger, Outcome
@@ -33,13 +34,13 @@ def desk(table):
 
 
 @asynccontextmanager
-async def at_work(tmp_path, monkeypatch, postbox, plan="campaign", agents=("letters", "mailer")):
+async def at_work(tmp_path, monkeypatch, postbox, plan="campaign", agents=("letters", "mailer"), strangers=()):
     """Serve the office with a mailer that hands mails to *postbox*."""
     async with mail_server(postbox) as url:
         monkeypatch.setenv("MAILER_SMTP", url)
         monkeypatch.setenv("MAILER_FROM", "office@sender.example")
         monkeypatch.setenv("MAILER_LEDGER", str(tmp_path / "ledger.db"))
-        async with office(tmp_path, plan, agents) as coordinator:
+        async with office(tmp_path, plan, agents, strangers) as coordinator:
             yield coordinator
 
 
@@ -125,6 +126,17 @@ async def test_a_mail_that_may_have_arrived_is_never_sent_again(tmp_path, monkey
         again = await coordinator.ask(*desk(customers(1)), asked=SENDING)
     assert [item["outcome"] for answer in (first, again) for item in entries(answer)] == ["unknown", "unknown"]
     assert postbox.taken == []
+
+
+async def test_the_report_tells_what_was_sent_when_another_mailer_does_nothing(tmp_path, monkeypatch):
+    postbox = Postbox()
+    refusing = testing.Specialist("other-mailer", testing.Behaviour(end="rejected"), skills=("mail-sending",))
+    async with at_work(tmp_path, monkeypatch, postbox, strangers=[refusing]) as coordinator:
+        answer = await coordinator.ask(*desk(customers(25)), asked=SENDING)
+    assert (answer.state, answer.record["verdict"]) == ("COMPLETED", "partial")
+    assert Counter(item["outcome"] for item in entries(answer)) == {"delivered": 20}
+    assert [name for name, outcome in answer.outcomes.items() if outcome == "failed"] == ["send/2"]
+    assert len(postbox.taken) == 20  # the other five are nobody's to send again by himself
 
 
 async def test_a_mail_that_is_refused_as_a_whole_is_told_with_the_server_s_words(tmp_path, monkeypatch):
