@@ -182,11 +182,15 @@ class _Turn:
         # A crash may have left commands half done. Before the very first turn nothing can have gone out.
         dispatch.perform(self.coordination.outstanding(), in_doubt=True)
         while True:
+            is_last = self.mailbox.is_released
             status, commands = await self._commit(facts, items)
             if status is not Status.DUE:
                 return
-            if self.mailbox.is_released:
+            if is_last:
                 raise _Released
+            if self.mailbox.is_released:
+                facts, items = (), ()  # it came during the commit, which did not forgive the claims yet
+                continue
             dispatch.perform(commands)
             facts, items = await self._wait()
 

@@ -226,3 +226,20 @@ async def test_a_released_turn_leaves_its_task_where_it_is(rig, script):
         head = await it.head
         assert (head.status, head.idle_claims) == (Status.DUE, 0)
         assert (it.fleet["it"].counts.cancels, it.fleet["it"].counts.open) == (0, 1)
+
+
+async def test_a_turn_that_is_released_during_a_commit_forgives_its_claim_all_the_same():
+    async with rigged(locally, Behaviour(never_ends=True)) as it:
+        inner = it.journal.append
+
+        async def append(*about, **more):
+            claim = await inner(*about, **more)
+            it.engine.release()
+            return claim
+
+        it.journal.append = append
+        async with it.driving(), it.journal.subscribe(TASK) as hints, asyncio.timeout(10):
+            while not (await it.head).epoch or it.driver.load().running:
+                await hints.wait(0.01)
+        assert ((await it.head).epoch, (await it.head).idle_claims) == (1, 0)
+        assert it.fleet["it"].counts.sends == 0
