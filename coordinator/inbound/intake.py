@@ -239,6 +239,8 @@ def _in_place(error: RequestRefused) -> RequestRefused:
 def _check_content(request: a2a.SendMessageRequest) -> None:
     """Raise `RequestRefused` for a part that holds nothing (spec 4.1.6), or for what could not be read again."""
     message = request.message
+    if "\0" in message.context_id:
+        raise RequestRefused("message.context_id", "it holds a NUL, which cannot be kept; choose another one")
     for number, part in enumerate(message.parts):
         if part.WhichOneof("content") is None:
             raise RequestRefused(f"message.parts[{number}]", "give exactly one of text, raw, url, data")

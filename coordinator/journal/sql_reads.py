@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import and_, bindparam, false, func, or_, select
 
 from coordinator.journal.paging import cursor_of, token_after
 from coordinator.journal.protocol import HIDDEN, Entry, Head, InboxItem, Record, Scope, Status, TaskPage
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 #: Databases bound the parameters of one statement; the oldest SQLite in use at 999.
 DIGESTS_PER_QUERY = 500
+
+#: No text in PostgreSQL has it, so no id has it anywhere.
+NUL = "\0"
 
 #: Sorts behind every text that continues a prefix.
 _LAST_CHARACTER = "\U0010ffff"
@@ -80,6 +83,8 @@ _PAYLOADS = (
 
 def head_of(connection: Connection, task_id: str) -> Head | None:
     """Return the head row, or None."""
+    if NUL in task_id:
+        return None
     row = connection.execute(_HEAD_OF, {"of_task": task_id}).one_or_none()
     return _head(row) if row else None
 
@@ -168,7 +173,7 @@ def _conditions(scope: Scope, query: TaskFilter) -> list[ColumnElement[bool]]:
     if not query.with_hidden:
         conditions.append(head.c.state != HIDDEN)
     if query.context_id is not None:
-        conditions.append(head.c.context_id == query.context_id)
+        conditions.append(false() if NUL in query.context_id else head.c.context_id == query.context_id)
     if query.state is not None:
         conditions.append(head.c.state == query.state)
     if query.status_after is not None:

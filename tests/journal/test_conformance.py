@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from coordinator.errors import BadPageToken, ClaimLost, JournalError, JournalUnavailable, TaskClosed, UnknownTask
-from coordinator.journal import Acceptance, Claim, Head, Payload, Pruned, Record, Scope, Status, TaskFilter
+from coordinator.journal import Acceptance, Claim, Head, Payload, Pruned, Record, Scope, Status, TaskFilter, TaskPage
 from tests.journal.builders import (
     ALICE,
     BOB,
@@ -697,3 +697,9 @@ async def test_a_closed_journal_refuses_everything_and_closes_again(journal):
     ):
         with pytest.raises(JournalUnavailable, match="closed"):
             await call()
+
+
+async def test_an_id_with_a_nul_is_nobodys(journal):
+    await accepted(journal)
+    assert await journal.head("t1\0") is None
+    assert await journal.tasks(ALICE, TaskFilter(context_id="c1\0")) == TaskPage((), "", 0)

@@ -120,6 +120,12 @@ async def test_3_4_3_the_context_is_inferred_for_a_message_that_only_names_its_t
         await client.send(message(task_id=task.id))
 
 
+async def test_a_context_that_cannot_be_kept_is_invalid(client):
+    with pytest.raises(InvalidParamsError) as refusal:
+        await client.send(message(context_id="c\0"))
+    assert [error["field"] for error in refusal.value.data["errors"]] == ["message.context_id"]
+
+
 async def test_3_4_3_a_foreign_context_for_a_task_is_invalid(client):
     task = await client.send()
     with pytest.raises(InvalidParamsError) as refusal:
