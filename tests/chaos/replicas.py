@@ -10,7 +10,7 @@ import asyncio
 import random
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -210,10 +210,11 @@ class Round:
                     self.tally.taken_over[kind] += [now - began] * len(taken)
                     driven &= still
 
-    async def settle(self) -> None:
-        """Wait until everything that was asked for is closed, all replicas are there, and stop them in good order."""
+    async def settle(self, asking: Collection[asyncio.Task[Json]]) -> None:
+        """Wait until everything is closed, clients know it and all replicas are there, and stop those in good order."""
         async with await _connected(self.url) as connection:
             await _until(lambda: _is_settled(connection))
+        await asyncio.wait(asking)
         for replica in self.replicas:
             await _until(lambda it=replica: self._is_back(it))
         self.is_over = True
@@ -330,7 +331,7 @@ async def _disturbed(
             for pause_s, fault in faults:
                 await asyncio.sleep(pause_s)
                 await it.fault(fault, group)
-            await it.settle()
+            await it.settle(asking.values())
     except TimeoutError:
         unanswered = [plan for plan, task in asking.items() if task.cancelled()]
         raise Stuck(f"not settled after {SETTLED_S:g} s: {it.told()}; unanswered: {unanswered}") from None

@@ -124,6 +124,8 @@ async def disturbed(
         tally.processes += 1
         await last.ready(rig.http)
         await until(lambda: _is_settled(place), SETTLED_S)
+        # Who has not heard of the end yet has nobody to ask any more once it is stopped.
+        await asyncio.wait(asking.values())
     code = await last.stop()
     if code:
         tally.complaints.append(f"a stop in good order ended with {code}")
