@@ -160,18 +160,23 @@ async def test_ctrl_c_ends_streams_over_grpc_with_a_hint_and_the_process_in_time
             *("--agents", str(cards), "--plans", str(tmp_path / "plan.yaml"), "--default-plan", "plan"),
             stderr=subprocess.PIPE,
         )
-        target = await said(process, "listening for gRPC")
-        async with channels() as opening:
-            stub = a2a_pb2_grpc.A2AServiceStub(opening(target))
-            stream = stub.SendStreamingMessage(a2a.SendMessageRequest(message=message()), metadata=V1)
-            assert (await stream.read()).task.id
-            process.send_signal(signal.SIGINT)
-            with pytest.raises(grpc.aio.AioRpcError) as end:
-                await ended(stream)
-        assert end.value.code() == grpc.StatusCode.UNAVAILABLE
-        async with asyncio.timeout(15):
-            _, rest = await process.communicate()
-        assert (process.returncode, b"Traceback" in rest) == (0, False)
+        try:
+            target = await said(process, "listening for gRPC")
+            async with channels() as opening:
+                stub = a2a_pb2_grpc.A2AServiceStub(opening(target))
+                stream = stub.SendStreamingMessage(a2a.SendMessageRequest(message=message()), metadata=V1)
+                assert (await stream.read()).task.id
+                process.send_signal(signal.SIGINT)
+                with pytest.raises(grpc.aio.AioRpcError) as end:
+                    await ended(stream)
+            assert end.value.code() == grpc.StatusCode.UNAVAILABLE
+            async with asyncio.timeout(15):
+                _, rest = await process.communicate()
+            assert (process.returncode, b"Traceback" in rest) == (0, False)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
 
 
 async def ended(stream):
