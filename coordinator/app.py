@@ -113,10 +113,11 @@ async def assembled(
         client = shared_http_client(settings.request_timeout, settings.max_answer)
         http = wrapping.http(await stack.enter_async_context(client))
         directory = Directory(settings.agents, http)
+        directory.read_tokens()
         calls = AgentCalls(
             http,
             patience or Patience(request_s=settings.request_timeout),
-            directory.tokens(),
+            directory.token,
             settings.bearer_credentials(),
             places=Places(_caps(settings), directory.concurrency),
             bounds=Bounds(settings.max_answer, settings.max_artifact, settings.max_results),
@@ -196,7 +197,7 @@ async def _check(settings: Settings) -> list[str]:
             entry.token()
         async with shared_http_client(settings.request_timeout) as http:
             directory = Directory(settings.agents, http)
-            directory.tokens()
+            directory.read_tokens()
             await directory.refresh()
     except ConfigurationError as error:
         return [str(error)]

@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -77,6 +77,7 @@ class Directory:
         self._http = http
         self._agents: dict[str, KnownAgent] = {}
         self._remote: list[tuple[str, AgentEntry]] = []
+        self._tokens: dict[str, str] = {}  #: by the environment variable they come from
         for entry in entries:
             if is_url(entry.card):
                 self._remote.append((entry.name or entry.card, entry))
@@ -92,13 +93,17 @@ class Directory:
         """Return everything known, by name."""
         return [self._agents[name] for name in sorted(self._agents)]
 
-    def tokens(self) -> Mapping[str, str]:
-        """Return the bearer tokens for agents that want one. Raises `ConfigurationError` for one that is not set."""
-        return {
-            agent.name: secret(agent.entry.token_env, f"the token for agent {agent.name}")
-            for agent in self._agents.values()
-            if agent.entry.token_env
-        }
+    def read_tokens(self) -> None:
+        """Read the bearer tokens for agents that want one. Raises `ConfigurationError` for one that is not set."""
+        for agent in self._agents.values():
+            variable = agent.entry.token_env
+            if variable:
+                self._tokens[variable] = secret(variable, f"the token for agent {agent.name}")
+
+    def token(self, name: str) -> str:
+        """Return the bearer token an agent wants, empty for none; it may have got its name from its card since."""
+        agent = self._agents.get(name)
+        return self._tokens.get(agent.entry.token_env or "", "") if agent else ""
 
     def concurrency(self, name: str) -> int | None:
         """Return how many branches the configuration lets be under way at an agent, None when it says nothing."""

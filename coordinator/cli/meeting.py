@@ -132,7 +132,7 @@ async def _ask(http: httpx.AsyncClient, ref: AgentRef, token: str) -> None:
     """Ask for a task nobody has: an agent that answers "unknown task" is there, speaks A2A and lets us in."""
     place = f"{ref.url} ({ref.binding} {ref.version})"
     async with channels_to_agents(lambda _: "auto", MOST_ANSWER) as channels:
-        calls = AgentCalls(http, patience=PATIENCE, tokens={ref.name: token} if token else {}, channels=channels)
+        calls = AgentCalls(http, patience=PATIENCE, token_of=lambda _: token or "", channels=channels)
         try:
             await calls.task(ref, RemoteTask(str(uuid4()), ""))
         except CallFailed as error:

@@ -274,7 +274,12 @@ class TaskService(PushOperations):
                 seen = view if view.is_shown else seen
                 if view.is_shown and (not is_patient or view.state.is_terminal or view.state.is_interrupted):
                     return view
-        return seen or self._nothing()
+        return seen or await self._as_it_stands(task_id)
+
+    async def _as_it_stands(self, task_id: str) -> TaskView:
+        """Return what was accepted in the moment of stopping, if it is shown already."""
+        view = await self.projection.view(task_id)
+        return view if view is not None and view.is_shown else self._nothing()
 
     async def _end_of(self, task_id: str) -> TaskView:
         async with aclosing(self.projection.follow(task_id, with_progress=False)) as views:

@@ -107,13 +107,18 @@ def shared_http_client(timeout_s: float, max_answer: int = MOST_ANSWER) -> httpx
     )
 
 
+def no_token(_: str) -> str:
+    """Return that an agent wants no token."""
+    return ""
+
+
 @dataclass(slots=True)
 class AgentCalls:
     """A2A requests to any agent. Every method may raise one of PEER_ERRORS."""
 
     http: httpx.AsyncClient
     patience: Patience = field(default_factory=Patience)
-    tokens: Mapping[str, str] = field(default_factory=dict)
+    token_of: Callable[[str], str] = no_token  #: the bearer token for an agent, by its name; empty: none
     credentials: Mapping[str, str] = field(default_factory=dict)  #: bearer tokens an answer may name
     run_times: RunTimes = field(default_factory=RunTimes)
     places: Places = field(default_factory=Places)
@@ -298,7 +303,7 @@ class AgentCalls:
         parameters = dict(headers or {})
         if agent.understands_us:
             parameters["A2A-Extensions"] = URI
-        token = self.credentials.get(credential) or self.tokens.get(agent.name)
+        token = self.credentials.get(credential) or self.token_of(agent.name)
         if token:
             parameters["Authorization"] = f"Bearer {token}"
         # What is a bound on silence over HTTP would be one on the whole call over gRPC.

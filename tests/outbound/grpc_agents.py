@@ -211,5 +211,5 @@ async def grpc_rig(
         http = await stack.enter_async_context(shared_http_client(patience.request_s, bounds.answer))
         channels = GrpcChannels(max_answer=bounds.answer)
         stack.push_async_callback(channels.close)
-        calls = AgentCalls(http, patience, {"it": "secret"}, bounds=bounds, channels=channels)
+        calls = AgentCalls(http, patience, {"it": "secret"}.get, bounds=bounds, channels=channels)
         yield GrpcRig(fleet, calls, target, planned, streaming=streaming, pushing=False, version=version)

@@ -165,7 +165,7 @@ async def test_a_request_carries_what_the_agent_is_meant_to_see(respx_mock):
     route = respx_mock.post("http://agent.example/").mock(return_value=httpx.Response(503))
     knows_us = AgentRef("a", "http://agent.example/", streaming=False, understands_us=True)
     async with httpx.AsyncClient(transport=httpx.MockTransport(respx_mock.async_handler)) as http:
-        calls = AgentCalls(http, Patience(), tokens={"a": "secret"})
+        calls = AgentCalls(http, Patience(), token_of={"a": "secret"}.get)
         with pytest.raises(CallFailed):
             async for _ in calls.send(knows_us, outgoing(knows_us, "m-1")):
                 pass
@@ -182,7 +182,7 @@ async def test_other_agents_see_neither_token_nor_extension(respx_mock):
     route = respx_mock.post("http://agent.example/").mock(return_value=httpx.Response(503))
     async with httpx.AsyncClient(transport=httpx.MockTransport(respx_mock.async_handler)) as http:
         with pytest.raises(CallFailed):
-            async for _ in AgentCalls(http, Patience(), tokens={"b": "secret"}).send(AGENT, outgoing(AGENT, "m")):
+            async for _ in AgentCalls(http, Patience(), token_of={"b": "secret"}.get).send(AGENT, outgoing(AGENT, "m")):
                 pass
     headers = route.calls.last.request.headers
     assert "authorization" not in headers

@@ -209,9 +209,20 @@ def test_a_token_for_an_agent_comes_from_the_environment(tmp_path, http, monkeyp
     entry = AgentEntry(card=str(write(tmp_path, a=card())), token_env="PRICING_TOKEN")
     directory = Directory([entry], http)
     with pytest.raises(ConfigurationError, match="PRICING_TOKEN"):
-        directory.tokens()
+        directory.read_tokens()
     monkeypatch.setenv("PRICING_TOKEN", "secret")
-    assert directory.tokens() == {"pricing-agent": "secret"}
+    directory.read_tokens()
+    assert directory.token("pricing-agent") == "secret"
+    assert directory.token("somebody") == ""
+
+
+async def test_an_agent_that_gets_its_name_from_its_card_keeps_its_token(respx_mock, http, monkeypatch):
+    monkeypatch.setenv("PRICING_TOKEN", "secret")
+    respx_mock.get(WELL_KNOWN).respond(json=card())
+    directory = Directory([AgentEntry(card="https://a.example", token_env="PRICING_TOKEN")], http)
+    directory.read_tokens()
+    await directory.refresh()
+    assert directory.token("pricing-agent") == "secret"
 
 
 @pytest.mark.parametrize(
