@@ -1,5 +1,6 @@
 """What holds for every test of the suite, and the PostgreSQL server that all tests of one process share."""
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -23,6 +24,16 @@ def a_failing_property_is_shown_in_time():
         # No setting limits it, but the library keeps it open to be replaced, and says so beside it.
         patch.setattr("hypothesis.internal.conjecture.engine.MAX_SHRINKING_SECONDS", SHRINKING_S)
         yield
+
+
+@pytest.fixture(autouse=True)
+def logs_go_where_they_went_before() -> Iterator[None]:
+    """The command line in a test's own process configures the logs of all that come after it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -168,11 +168,10 @@ async def test_a_dead_senders_lease_passes_on_when_it_runs_out(journal, path, ta
     await owe(journal, path, tasks[0])
     [owed] = await journal.owed(limit=10)
     assert await journal.lease_push(owed, "dead", 30.0)
+    await owe(journal, path, tasks[1], PushConfig("other", "https://other.example/"))
     courier = Deliveries()
     sender = sender_on(journal, courier)
     async with running(sender):
-        await journal.set_push(tasks[1], PushConfig("other", "https://other.example/"), most=10)
-        await owe(journal, path, tasks[1], PushConfig("other", "https://other.example/"))
         await courier.until(lambda: courier.taken)
         assert {name for name, _ in courier.tried} == {"other"}
         clock.time += 30.0

@@ -34,14 +34,15 @@ def schema():
 
 @pytest.fixture
 def children_of():
-    """Look up the living descendants of a process."""
+    """Look up the living descendants of a process, but for the database server that tests of one process share."""
 
     def look(pid):
         try:
             found = psutil.Process(pid).children(recursive=True)
         except psutil.NoSuchProcess:
             return []
-        return [child for child in found if child.status() != psutil.STATUS_ZOMBIE]
+        own = [child for child in found if child.is_running() and child.name() != "postgres"]
+        return [child for child in own if child.status() != psutil.STATUS_ZOMBIE]
 
     return look
 
