@@ -10,7 +10,7 @@ import sys
 import httpx
 import pytest
 
-from tests.protocol.clients import all_of, calling
+from tests.protocol.clients import calling
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("processes")]
 
@@ -42,7 +42,7 @@ def page_of(question):
 async def ended(url, task):
     """Follow a task to its end through whatever it waits for."""
     async with calling(url, "JSONRPC") as caller:
-        await all_of(caller.subscribe(task))
+        await caller.end_of(task)
 
 
 def test_a_question_and_an_authorisation_are_answered_from_other_shells(asked):

@@ -12,7 +12,7 @@ from coordinator.testing import Specialist
 from coordinator.testing.life import Beat, Status
 from tests.escalation.rig import ACTIVE, asking, by_agent, heard, plan, reply, results, state, tagged, words
 from tests.escalation.twenty import BROKEN, EARLY, EVERYBODY, LATE, PLAN, QUIET, staff
-from tests.protocol.clients import all_of, calling, message, states
+from tests.protocol.clients import calling, message
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("processes")]
 
@@ -100,6 +100,6 @@ async def test_an_authorisation_given_while_the_coordinator_is_dead_is_found_whe
         (below,) = fleet["cat"].tasks.values()
         below.take(Beat(Status("completed")))
         await asyncio.to_thread(serve, network, fleet, "cat", "dan")
-        events = await all_of(caller.subscribe(task.id))
-        assert states(events)[-1] == "COMPLETED"
+        task = await caller.end_of(task.id)
+        assert state(task) == "COMPLETED"
         assert fleet["cat"].counts.sends == 1

@@ -27,7 +27,7 @@ from tests.escalation.rig import (
     words,
 )
 from tests.policies.rig import coordinating
-from tests.protocol.clients import all_of, states
+from tests.protocol.clients import states
 
 BOTH = [asking("amy", "tabs?"), asking("ben", "open https://example.test/approve", end="auth_required")]
 
@@ -64,8 +64,8 @@ async def test_an_authorisation_given_out_of_band_resumes_the_task_by_itself(tmp
 
         async with asyncio.TaskGroup() as group:
             group.create_task(approve())
-            events = await all_of(it.caller.subscribe(task.id))
-        assert states(events)[-1] == "COMPLETED"
+            task = await it.caller.end_of(task.id)
+        assert state(task) == "COMPLETED"
         assert fleet["ben"].counts.sends == 1
 
 
@@ -134,5 +134,5 @@ async def test_an_input_question_that_settles_by_itself_disappears(tmp_path):
         assert "tabs?" in words(task)
         (below,) = fleet["amy"].tasks.values()
         below.take(Beat(Status("failed", "too late")))
-        events = await all_of(it.caller.subscribe(task.id))
-        assert states(events)[-1] == "FAILED"
+        task = await it.caller.end_of(task.id)
+        assert state(task) == "FAILED"

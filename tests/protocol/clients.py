@@ -1,13 +1,14 @@
 """The plain SDK client on one binding, and what tests write their messages with."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
 from uuid import uuid4
 
 import httpx
 from a2a.client import A2ACardResolver, Client, ClientCallContext, ClientConfig, ClientFactory
 from a2a.types import a2a_pb2 as a2a
+from a2a.utils.errors import UnsupportedOperationError
 from google.protobuf.json_format import MessageToDict
 
 from coordinator.core.extension import URI
@@ -110,6 +111,12 @@ class Caller:
         async with aclosing(self._streaming.subscribe(a2a.SubscribeToTaskRequest(id=task_id))) as events:
             async for event in events:
                 yield event
+
+    async def end_of(self, task_id: str) -> a2a.Task:
+        """Return the task once it is terminal; one that is already cannot be subscribed to (spec 3.1.6)."""
+        with suppress(UnsupportedOperationError):
+            await all_of(self.subscribe(task_id))
+        return await self.get(task_id)
 
     async def set_push(
         self, task_id: str, url: str, config_id: str = "", **fields: Any
