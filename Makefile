@@ -24,8 +24,10 @@ check: .venv/ready ## Static checks: format, lint, types, direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Thousands of tests wait for real processes on computers that do other things as well: one that fails is run once
+# more, and named at the end as rerun.
 test: .venv/ready ## All tests, in parallel, with coverage
-	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term:skip-covered
+	$(BIN)/pytest -n auto --dist loadgroup --reruns 1 -rR --cov --cov-report=term:skip-covered
 
 test-others: .venv/ready ## Agents of other frameworks behind the coordinator; installs them once, in folders of their own
 	$(BIN)/pytest -m others tests/others
