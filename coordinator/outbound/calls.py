@@ -162,9 +162,11 @@ class AgentCalls:
         request = a2a.SendMessageRequest(message=outgoing.message(agent), configuration=configuration)
         timeout_s = self.patience.silence_s if streaming else None
         context = self._context(agent, headers, timeout_s=timeout_s, credential=credential)
-        await self.permit()
-        PERMIT.set(self.permit)
         with translated():
+            if agent.binding == GRPC and self.channels is not None:
+                await self.channels.connected(agent)
+            await self.permit()
+            PERMIT.set(self.permit)
             answers = self._client(agent, streaming=streaming).send_message(request, context=context)
             async for response in self._heard(agent, answers, timeout_s):
                 yield response

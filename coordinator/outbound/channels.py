@@ -21,6 +21,9 @@ class Channels(Protocol):
     def to(self, agent: AgentRef) -> Any:
         """Return the channel to *agent*. Raises `ValueError` for a URL that names none."""
 
+    async def connected(self, agent: AgentRef) -> None:
+        """Wait until a call to *agent* goes out, or fails, at once. Raises as `to` does, and `httpx.ConnectError`."""
+
 
 def check_installed(agent: AgentRef, channels: Channels | None) -> None:
     """Raise `CallFailed` for an agent that was chosen while the extra for gRPC was installed, and no longer is."""

@@ -6,6 +6,7 @@ Needs the extra `grpc`, so nothing imports this module unless it is there.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,18 +16,24 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import grpc
+import httpx
 
 from coordinator.core.model import AgentRef
 from coordinator.outbound.bounds import MOST_ANSWER
 
 TLS_BY_SCHEME = {"https": True, "grpcs": True, "http": False, "grpc": False}
 PORTS = {True: 443, False: 80}
+CONNECT_S = 10.0
+UNSETTLED = (grpc.ChannelConnectivity.IDLE, grpc.ChannelConnectivity.CONNECTING)
 
 OPTIONS = (
     ("grpc.max_send_message_length", -1),
     ("grpc.enable_retries", 0),  # who sends again, and when, is decided here: a send may have side effects
     ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.min_reconnect_backoff_ms", 10_000),  # which gRPC also takes for how long connecting may take
+    (
+        "grpc.min_reconnect_backoff_ms",
+        round(CONNECT_S * 1000),
+    ),  # which gRPC also takes for how long connecting may take
     ("grpc.max_reconnect_backoff_ms", 2_000),  # an agent that is back is found soon
     ("grpc.compression_enabled_algorithms_bitset", 1),  # a small answer could become any size
     ("grpc.enable_http_proxy", 0),  # as over HTTP: the environment's proxy is not asked
@@ -65,6 +72,11 @@ class _Channel:
         opening = self._channel.unary_stream(*args, **options)
         return lambda *request, **context: _Stream(opening(*request, **context))
 
+    async def settled(self) -> None:
+        """Connect, and return once there is a connection, or none to be had."""
+        while (state := self._channel.get_state(try_to_connect=True)) in UNSETTLED:
+            await self._channel.wait_for_state_change(state)
+
 
 @dataclass(slots=True)
 class GrpcChannels:
@@ -85,6 +97,19 @@ class GrpcChannels:
                 else grpc.aio.insecure_channel(target, options)
             )
         return self._open[target, is_secure]
+
+    async def connected(self, agent: AgentRef) -> None:
+        """Wait until a call to *agent* goes out, or fails, at once. Raises as `to` does, and `httpx.ConnectError`.
+
+        A call is kept by gRPC while it connects: it would go out later than it was permitted.
+        """
+        channel = self.to(agent)
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await channel.settled()
+        except TimeoutError:
+            message = f"{agent.url}: nothing within {CONNECT_S:g} s"
+            raise httpx.ConnectError(message) from None
 
     async def close(self) -> None:
         """Close all of them."""

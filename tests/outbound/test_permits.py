@@ -1,10 +1,14 @@
 """Nothing goes out late: a message is held back until it may go, also when it has its connection already."""
 
 import asyncio
+import socket
 
 import pytest
+from grpc import ChannelConnectivity
 
+from coordinator.core.model import AgentRef, FailureKind
 from coordinator.testing import Behaviour, answers
+from tests.outbound.grpc_agents import grpc_rig
 from tests.outbound.pursuing import rig
 
 WAYS = pytest.mark.parametrize("streaming", [True, False], ids=["stream", "poll"])
@@ -57,3 +61,43 @@ async def test_looks_are_not_held_back():
         assert (await it.sent()).texts == ["fine"]
         assert it.agent.counts.gets > 0
         assert not gate.held.is_set()
+
+
+@WAYS
+async def test_over_grpc_a_message_is_asked_for_once_it_has_its_connection(streaming):
+    async with grpc_rig(Behaviour(artifacts=(answers.text("fine"),)), streaming=streaming) as it:
+        channel = it.calls.channels.to(it.ref)._channel
+        states = []
+
+        async def permit():
+            states.append(channel.get_state())
+
+        it.calls.permit = permit
+        assert (await it.sent()).texts == ["fine"]
+        assert states == [ChannelConnectivity.READY]
+
+
+@WAYS
+async def test_over_grpc_a_message_that_is_held_back_does_not_arrive(streaming):
+    async with grpc_rig(Behaviour(artifacts=(answers.text("fine"),)), streaming=streaming) as it:
+        it.calls.permit = gate = Gate(0)
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(it.sent())
+            await gate.held.wait()
+            assert it.agent.counts.sends == 0
+            gate.opened.set()
+        assert sending.result().texts == ["fine"]
+
+
+async def test_over_grpc_an_agent_that_accepts_no_connection_is_unreachable_in_time(monkeypatch):
+    monkeypatch.setattr("coordinator.outbound.grpc.CONNECT_S", 0.1)
+    with socket.socket() as mute:  # it listens, and says nothing: no HTTP/2 connection comes of that
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        async with grpc_rig(Behaviour()) as it:
+            it.ref = AgentRef("it", f"127.0.0.1:{mute.getsockname()[1]}", "GRPC")
+            it.calls.permit = gate = Gate(0)
+            failure = (await it.sent()).failure
+            assert failure.kind is FailureKind.UNREACHABLE
+            assert it.ref.url in failure.message
+            assert not gate.held.is_set()
