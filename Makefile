@@ -42,6 +42,7 @@ bench: .venv/ready ## The benchmarks; the figures of the README come from here
 	$(BIN)/python -m tests.benchmarks
 
 chaos: .venv/ready ## Kill the coordinator 200 times and more, alone and as replicas, and look what is lost (an hour)
+	$(BIN)/python -m tests.chaos.webhook
 	$(BIN)/python -m tests.chaos --rounds 200 --at-least 5
 	$(BIN)/python -m tests.chaos --rounds 200 --postgres --replicas 2
 	$(BIN)/python -m tests.chaos --rounds 200 --postgres --replicas 3

@@ -7,7 +7,9 @@ import pytest
 
 from coordinator.testing import Behaviour, Specialist
 from tests.chaos.home import at_home
-from tests.protocol.receiver import receiving
+from tests.chaos.webhook import EVERYTHING as ASKED
+from tests.chaos.webhook import missed, outage
+from tests.protocol.receiver import Push, Receiver, receiving
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(90)]
 
@@ -55,3 +57,27 @@ async def test_a_kill_in_the_middle_of_a_delivery_repeats_that_one_and_misses_no
         keys = [push.headers["idempotency-key"] for push in hook.attempts]
         assert len(set(keys[:5])) == 1
         assert len(keys[4:]) == len(set(keys[4:])) == 3
+
+
+async def test_a_webhook_that_nobody_listened_at_is_told_everything_in_order_once_it_is_up(tmp_path):
+    told = await outage(tmp_path, down_s=0.0, tasks=3)
+    assert told.complaints == ()
+    assert told.notifications == 3 * len(ASKED)
+
+
+@pytest.mark.parametrize(
+    ("states", "seen"),
+    [
+        ([], ("nothing",)),
+        (["WORKING", "COMPLETED"], ("WORKING", "COMPLETED")),
+        ([*ASKED], ()),
+        ([*ASKED, ASKED[-1]], ()),  # the same once more, under the same key
+        ([*reversed(ASKED)], tuple(reversed(ASKED))),
+    ],
+)
+def test_what_a_webhook_missed_is_told_and_what_came_twice_is_not(states, seen):
+    hook = Receiver("")
+    for number, state in enumerate(states):
+        told = {} if state == "artifact" else {"statusUpdate": {"status": {"state": f"TASK_STATE_{state}"}}}
+        hook.taken.append(Push("/0", {"idempotency-key": str(min(number, len(ASKED) - 1))}, told))
+    assert missed(hook, 0) == seen
