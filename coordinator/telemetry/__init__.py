@@ -52,8 +52,8 @@ def configure_logging(level: str, form: Literal["text", "json"], stream: TextIO 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # The SDK logs whole cards at INFO and each refused request; our own lines say what matters.
-    for noisy in ("a2a", "httpx", "httpcore", "uvicorn", "sse_starlette", "filelock", "asyncio"):
+    # The SDK logs whole cards at INFO and each refused request, alembic its plugins; our own lines say what matters.
+    for noisy in ("a2a", "alembic", "httpx", "httpcore", "uvicorn", "sse_starlette", "filelock", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 

@@ -1,6 +1,8 @@
 """Kill the coordinator again and again: `python -m tests.chaos --rounds 200 --seed 1 [--at-least 5] [--json]`.
 
 With `--postgres --replicas 3` there are so many at once, on one database, and more befalls them: see replicas.py.
+With `--upgrade-from REV` besides, they begin as that revision of this repository, and in each round one after the
+other is replaced by the program of this folder.
 
 Every round has ten coordinations of different plans under way, and one to three processes that die: at a
 fault point, the one that was hit least so far, or at any moment. Then everything has to be as if nothing
@@ -25,8 +27,9 @@ import httpx
 from coordinator.testing import fleet_process
 from tests.chaos.points import POINTS
 from tests.chaos.process import nursery
-from tests.chaos.replicas import ReplicaTally, faults_of, replica_rig, round_on, undisturbed_on
+from tests.chaos.replicas import ReplicaTally, faults_of, replica_rig, round_on, undisturbed_on, upgrade_of
 from tests.chaos.report import as_json, as_table, replicas_as_json, replicas_as_table
+from tests.chaos.revisions import exported
 from tests.chaos.rounds import Rig, Tally, planned, round_of, undisturbed
 from tests.chaos.work import SPECIALISTS, write_plans
 
@@ -39,8 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--at-least", type=int, default=0, metavar="N", help="hits of every fault point")
     parser.add_argument("--postgres", action="store_true", help="replicas on PostgreSQL, instead of one on a file")
     parser.add_argument("--replicas", type=int, default=2, metavar="N", help="how many, with --postgres")
+    parser.add_argument("--upgrade-from", metavar="REV", help="roll replicas from that git revision to this version")
     parser.add_argument("--json", action="store_true", help="for programs")
     options = parser.parse_args(arguments)
+    if options.upgrade_from and not options.postgres:
+        parser.error("--upgrade-from goes with --postgres: one process alone has nobody to go on meanwhile")
     return _over_replicas(options) if options.postgres else _over_one(options)
 
 
@@ -55,20 +61,23 @@ def _over_one(options: argparse.Namespace) -> int:
 
 def _over_replicas(options: argparse.Namespace) -> int:
     began = time.monotonic()
-    tally = asyncio.run(_replica_chaos(options.replicas, options.rounds, options.seed))
+    with tempfile.TemporaryDirectory() as folder:
+        older = exported(options.upgrade_from, Path(folder)) if options.upgrade_from else None
+        tally = asyncio.run(_replica_chaos(options.replicas, options.rounds, options.seed, older))
     spent_s = time.monotonic() - began
     told = (replicas_as_json if options.json else replicas_as_table)(tally, options.seed, spent_s)
     sys.stdout.write(told + "\n")
     return 1 if tally.complaints else 0
 
 
-async def _replica_chaos(replicas: int, rounds: int, seed: int) -> ReplicaTally:
+async def _replica_chaos(replicas: int, rounds: int, seed: int, older: Path | None) -> ReplicaTally:
     rng, tally = random.Random(seed), ReplicaTally(replicas)
     with tempfile.TemporaryDirectory() as folder:
-        async with replica_rig(Path(folder), replicas) as rig:
+        async with replica_rig(Path(folder), replicas, older) as rig:
             expected = await undisturbed_on(rig, tally)
             while tally.rounds < rounds:
-                wrong = await round_on(rig, faults_of(rng), rng, tally, expected)
+                faults = upgrade_of(rng, replicas) if older else faults_of(rng)
+                wrong = await round_on(rig, faults, rng, tally, expected)
                 line = f"round {tally.rounds} of {rounds}: {tally.faults.total()} faults, "
                 sys.stderr.write(f"{line}{len(tally.complaints)} complaints\n")
                 sys.stderr.write("".join(f"  {complaint}\n" for complaint in wrong))

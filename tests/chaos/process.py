@@ -80,6 +80,7 @@ class Life:
     place: Place
     ended: asyncio.Future[int]
     is_killed: bool = False  #: by us, from outside
+    is_stopped: bool = False  #: by us, in good order
 
     def signal(self, number: int) -> None:
         """Send it a signal, if it is still there."""
@@ -96,6 +97,7 @@ class Life:
 
     async def stop(self) -> int:
         """Stop it in good order and return its exit code."""
+        self.is_stopped = True
         self.signal(signal.SIGTERM)
         return await asyncio.wait_for(asyncio.shield(self.ended), READY_S)
 
@@ -140,12 +142,16 @@ class Nursery:
 
 
 @asynccontextmanager
-async def nursery(*modules: str) -> AsyncIterator[Nursery]:
-    """Start the process that forks, which imports *modules* first; in the end nothing is left of it."""
+async def nursery(*modules: str, tree: Path | None = None) -> AsyncIterator[Nursery]:
+    """Start the process that forks, which imports *modules* first; in the end nothing is left of it.
+
+    The program is the one in the folder *tree*, this one by default.
+    """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.chaos.server", *modules),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        cwd=tree,
     )
     assert process.stdin is not None
     try:

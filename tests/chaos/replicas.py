@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ import httpx
 import psycopg
 from sqlalchemy import make_url
 
-from coordinator.journal.postgres import PostgresDatabase
 from coordinator.testing import RemoteFleet, fleet_process
 from tests import postgres
 from tests.chaos.client import Client
@@ -32,6 +32,9 @@ from tests.chaos.work import SPECIALISTS, write_plans
 
 FAULTS: Mapping[str, float] = {"kill": 0.4, "freeze": 0.25, "cut": 0.2, "restart": 0.15}
 """What can happen, and how often: kill -9 and SIGSTOP of a replica; all its connections, or all of PostgreSQL."""
+
+ROLL = "roll"
+"""What happens to each replica of an older version: it is stopped, and the newer one starts in its place."""
 
 ARMED = 0.3
 """How many processes are started with a fault point at which they kill themselves."""
@@ -77,6 +80,7 @@ class ReplicaRig:
     server: postgres.OwnPostgres
     template: str
     nurseries: Sequence[Nursery]
+    successors: Sequence[Nursery]  #: of another version, to which the replicas are rolled; none: they are not
     fleet: RemoteFleet
     http: httpx.AsyncClient
     folder: Path
@@ -84,19 +88,20 @@ class ReplicaRig:
 
 
 @asynccontextmanager
-async def replica_rig(folder: Path, replicas: int) -> AsyncIterator[ReplicaRig]:
-    """Start what all rounds share."""
+async def replica_rig(folder: Path, replicas: int, older: Path | None = None) -> AsyncIterator[ReplicaRig]:
+    """Start what all rounds share; with *older*, replicas begin as the program in that folder."""
     async with AsyncExitStack() as stack:
         server = stack.enter_context(postgres.own())
         fleet = await stack.enter_async_context(fleet_process(SPECIALISTS))
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=REQUEST_S))
-        forks = [await stack.enter_async_context(nursery("coordinator.drivers.dbos")) for _ in range(replicas)]
+        trees = [older] * replicas + [None] * (replicas if older else 0)
+        forks = [await stack.enter_async_context(nursery("coordinator.drivers.dbos", tree=tree)) for tree in trees]
         cards, plans = await fleet.write_cards(folder / "cards"), write_plans(folder / "plans")
         settings = {"agents": [str(cards)], "plans": [str(plans)], "default_plan": "settled"}
         url = stack.enter_context(server.database())
-        PostgresDatabase.open(url, readers=1).close()
-        rig = ReplicaRig(server, str(make_url(url).database), forks, fleet, http, folder, settings)
-        # What the driver keeps for itself is made by the first that starts: once is enough for all rounds.
+        beginning, following = forks[:replicas], forks[replicas:]
+        rig = ReplicaRig(server, str(make_url(url).database), beginning, following, fleet, http, folder, settings)
+        # The tables are made by the first that starts: once is enough for all rounds.
         life = await forks[0].start(place_in(folder / "first", db=url, **settings))
         await life.ready(http)
         await life.stop()
@@ -109,6 +114,7 @@ class Replica:
 
     place: Place
     nursery: Nursery
+    successor: Nursery | None = None
     life: Life | None = None
     is_frozen: bool = False
     is_armed: bool = False
@@ -148,13 +154,13 @@ class Round:
         if fault and code == -signal.SIGKILL and not life.is_killed:
             self.tally.hits[fault.partition("@")[0]] += 1
             self.tally.phases.update(phases(self.url))
-        elif was_ready and not life.is_killed and (code or not self.is_over):
+        elif was_ready and not life.is_killed and (code or not (self.is_over or life.is_stopped)):
             self.tally.complaints.append(f"{life.place.folder.name} ended by itself with {code}")
 
     async def fault(self, name: str, group: asyncio.TaskGroup) -> None:
         """Let one thing happen; *group* holds what comes of it later."""
         running = [replica for replica in self.replicas if replica.is_running]
-        if name in {"kill", "freeze"} and not running:
+        if (name in {"kill", "freeze"} and not running) or (name == ROLL and not await self._roll()):
             return
         self.tally.faults[name] += 1
         if name == "kill":
@@ -163,10 +169,20 @@ class Round:
             await self._freeze(self.rng.choice(running), group)
         elif name == "cut":
             await self._cut()
-        else:
+        elif name == "restart":
             await asyncio.to_thread(self.rig.server.stop)
             await asyncio.sleep(self.rng.uniform(*AWAY_S))
             await asyncio.to_thread(self.rig.server.start)
+
+    async def _roll(self) -> bool:
+        """Put the newer version in the place of a replica of the older one; False when there is none left."""
+        older = next((replica for replica in self.replicas if replica.successor is not None), None)
+        if older is None or older.successor is None:
+            return False
+        older.nursery, older.successor = older.successor, None
+        if older.life is not None and not older.life.ended.done():
+            await older.life.stop()
+        return True
 
     async def _kill(self, victim: Replica) -> None:
         assert victim.life is not None
@@ -268,6 +284,14 @@ def faults_of(rng: random.Random) -> list[tuple[float, str]]:
     return [(rng.uniform(0.1, 1.2), name) for name in names]
 
 
+def upgrade_of(rng: random.Random, replicas: int) -> list[tuple[float, str]]:
+    """Return what happens while one replica after the other is replaced: that, and sometimes something else."""
+    others = rng.choices(list(FAULTS), list(FAULTS.values()), k=rng.randint(0, 2))
+    names = [ROLL] * replicas + others
+    rng.shuffle(names)
+    return [(rng.uniform(0.1, 1.2), name) for name in names]
+
+
 async def round_on(
     rig: ReplicaRig,
     faults: Sequence[tuple[float, str]],
@@ -315,8 +339,10 @@ async def _disturbed(
     armed: float = ARMED,
 ) -> dict[str, Json]:
     replicas = [
-        Replica(place_in(rig.folder / name / f"r{number}", db=url, replica=f"r{number}", **rig.settings), forks)
-        for number, forks in enumerate(rig.nurseries)
+        Replica(
+            place_in(rig.folder / name / f"r{number}", db=url, replica=f"r{number}", **rig.settings), forks, successor
+        )
+        for number, (forks, successor) in enumerate(zip_longest(rig.nurseries, rig.successors))
     ]
     it = Round(rig, url, replicas, rng, tally)
     asking: dict[str, asyncio.Task[Json]] = {}

@@ -17,6 +17,7 @@ WORDS = {
     "freeze": "a replica was frozen",
     "cut": "connections were cut",
     "restart": "PostgreSQL was restarted",
+    "roll": "a replica was upgraded",
 }
 
 

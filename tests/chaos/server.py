@@ -15,6 +15,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,9 @@ def _fork(order: dict[str, Any]) -> int:
         for source, target in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
         code = run(order)
+    except Exception:
+        traceback.print_exc()  # to the log; nobody else would hear of it
+        raise
     finally:
         # Nothing of the parent's is to be cleaned up twice.
         os._exit(code)

@@ -45,3 +45,12 @@ def test_the_level_is_kept(stream):
     configure_logging("error", "text", stream)
     logging.getLogger("coordinator.x").info("quiet")
     assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("library", ["a2a.client", "alembic.runtime.plugins", "uvicorn.access"])
+def test_libraries_say_nothing_but_errors(stream, library):
+    configure_logging("debug", "text", stream)
+    logging.getLogger(library).warning("chatter")
+    assert stream.getvalue() == ""
+    logging.getLogger(library).error("broken")
+    assert "broken" in stream.getvalue()
