@@ -51,7 +51,7 @@ class Answering:
     def receive(self, event: ev.MessageReceived) -> bool:
         """Take a client's message; return whether it was for us, rather than a mistake."""
         heard = _Heard()
-        for reply, question in self._questions.match(event.replies):
+        for reply, question in self._questions.match(event.replies, event.whole):
             if isinstance(question, Problem):
                 heard.problems.append(question)
             else:

@@ -291,7 +291,12 @@ class QuestioningShell(HostileShell):
         was_over = self.coordination.state.is_terminal
         helping = [self.has_to_help(reply) for reply in replies]
         undo = [self.note_answer(reply) for reply, helps in zip(replies, helping, strict=True) if helps is not False]
-        self.tell(ev.MessageReceived(at=self.now, receipt=receipt, message=message, replies=tuple(replies)))
+        # That the numbers were read in a text makes no difference where all are those of questions.
+        are_known = all(int(reply.question) in self.numbers for reply in replies if reply.question)
+        whole = Reply("", message.parts, "all of it") if are_known else None
+        self.tell(
+            ev.MessageReceived(at=self.now, receipt=receipt, message=message, replies=tuple(replies), whole=whole)
+        )
         reception = self.coordination.reception(receipt)
         assert reception is not None
         assert reception.is_decided
