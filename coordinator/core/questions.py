@@ -61,7 +61,7 @@ class Question:
     default_at: float  #: with what follows from nobody answering; put off until the client is told
     then: str  #: what happens then
     attempt: int = 0
-    again: str = ""  #: why it is asked again
+    again: str = ""  #: why it is asked again, and what has not arrived before
     is_told: bool = False  #: the client has seen it
     closed: Closed | Literal[""] = ""
 
@@ -134,6 +134,7 @@ class Questions:
     unanswered: Unanswered
     _all: list[Question] = field(default_factory=list)
     _open: dict[int, Question] = field(default_factory=dict)
+    _notes: dict[str, str] = field(default_factory=dict)  #: by branch, what its next question has to say beside
     _closed_unseen: bool = False  #: a question the client knew was closed without it since its last message
 
     def ask(self, branch: str, agent: str, inquiry: Inquiry, at: float, attempt: int = 0, again: str = "") -> Question:
@@ -157,6 +158,11 @@ class Questions:
         """Note that the client is asked: from now on it may leave the question unanswered."""
         if not question.is_told:
             question.is_told, question.default_at = True, at + self.unanswered.after_s
+            question.again = self._notes.pop(question.branch, "") + question.again
+
+    def note(self, branch: str, words: str) -> None:
+        """Let the next question about *branch* begin with *words*: one that nobody was told may still be dropped."""
+        self._notes[branch] = self._notes.get(branch, "") + words
 
     def close(self, question: Question, how: Closed) -> None:
         """Take a question from the open ones."""
@@ -177,6 +183,10 @@ class Questions:
     def about(self, branch: str) -> list[Question]:
         """Return the open questions about *branch*."""
         return [question for question in self._open.values() if question.branch == branch]
+
+    def untold(self) -> list[Question]:
+        """Return the open questions the client has not seen."""
+        return [question for question in self._open.values() if not question.is_told]
 
     def overdue(self, at: float) -> list[Question]:
         """Return the open questions whose default applies."""
