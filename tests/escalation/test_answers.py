@@ -8,9 +8,9 @@ from a2a.types import a2a_pb2 as a2a
 from a2a.utils.errors import InvalidParamsError, UnsupportedOperationError
 
 from coordinator import testing
-from coordinator.core.extension import ANSWER
+from coordinator.core.extension import ANSWER, QUESTIONS
 from coordinator.testing import Behaviour, Specialist
-from coordinator.wire import struct_out
+from coordinator.wire import json_in, struct_out
 from tests.escalation.rig import (
     ACTIVE,
     answering,
@@ -142,6 +142,16 @@ async def test_a_wrong_choice_asks_again_and_says_what_there_is(tmp_path):
         assert state(again) == "INPUT_REQUIRED"
         assert "takes one of: retry, skip, take, abort" in words(again)
         assert results(await it.caller.send(reply(again, "Retry"))) == ["done by hal"]
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_whoever_cannot_be_understood_is_told_so_also_when_the_send_returns_at_once(at_once, tmp_path):
+    async with testing.fleet([FAILING]) as fleet, coordinating(tmp_path, fleet, plan(["hal"], stage=ESCALATE)) as it:
+        task = await it.caller.send(headers=ACTIVE)
+        again = await it.caller.send(reply(task, "do it"), headers=ACTIVE, return_immediately=at_once)
+        (document,) = [json_in(one.data) for one in again.status.message.parts if QUESTIONS in one.metadata]
+        assert document["problems"] == ["Question 1 takes one of: retry, skip, take, abort."]
+        assert (state(again), list(questions(again))) == ("INPUT_REQUIRED", ["1"])
 
 
 @pytest.mark.parametrize(
