@@ -25,7 +25,8 @@ def question_parts(view: TaskView, bodies: Mapping[str, bytes], *, takes_data: b
     """Return the parts of the status message: the text, the document where it is understood, what agents added."""
     parts = [a2a.Part(text=question_text(view), media_type="text/plain")]
     if view.knows_us and takes_data:
-        document = {"schema": SCHEMA, "questions": [_document(question, bodies) for question in view.asked]}
+        asked = [_document(question, bodies) for question in view.asked]
+        document = {"schema": SCHEMA, "questions": asked, **({"problems": [*view.problems]} if view.problems else {})}
         parts.append(content_out(Part("data", document, "application/json", metadata={QUESTIONS: True})))
     for question in view.asked:
         parts += _own_parts(question, bodies)

@@ -54,10 +54,19 @@ def questions_of(task: Task) -> list[Question]:
     state = TaskState.Name(task.status.state)
     if state not in WAITING:
         return []
-    parts = task.status.message.parts
-    documents = [as_json(part).get("data") for part in parts if QUESTIONS in part.metadata]
-    asked = [one for document in documents if isinstance(document, Mapping) for one in document.get("questions", ())]
-    return [_question(one) for one in asked] or [_plain(parts, state)]
+    asked = [one for document in _documents(task) for one in document.get("questions", ())]
+    return [_question(one) for one in asked] or [_plain(task.status.message.parts, state)]
+
+
+def problems_of(task: Task) -> list[str]:
+    """Return why the latest message to *task* has not answered all it meant to, in the coordinator's words."""
+    return [str(problem) for document in _documents(task) for problem in document.get("problems", ())]
+
+
+def _documents(task: Task) -> list[Json]:
+    """Return what the coordinator says for programs, with the questions of a task that waits."""
+    told = [as_json(part).get("data") for part in task.status.message.parts if QUESTIONS in part.metadata]
+    return [document for document in told if isinstance(document, Mapping)]
 
 
 def _question(told: Json) -> Question:

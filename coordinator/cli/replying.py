@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import cast
 
 from a2a.types.a2a_pb2 import Part, Task, TaskState
@@ -15,15 +15,18 @@ from coordinator.cli.carry import Form, print_result
 from coordinator.cli.client import Connection, Target, connect
 from coordinator.cli.dialogue import Dialogue, leave_waiting
 from coordinator.cli.exits import ExitCode, Stop
-from coordinator.cli.follow import sending
+from coordinator.cli.follow import attached, follow, sending
 from coordinator.cli.questions import WAITING, questions_of, waiting_table
 from coordinator.cli.tables import state_words
 from coordinator.cli.terminal import note, printable, say, say_json
 from coordinator.cli.view import TaskView
 
+VERDICT_S = 3.0
+"""How long an answer that was taken is stayed with: who cannot use it mostly says so at once."""
+
 
 async def answer(target: Target, prefix: str, given: Given, form: Form) -> ExitCode:
-    """Answer questions of a task and say what it does then."""
+    """Answer questions of a task and say what it does then: whether it goes on, or asks again and why."""
     view = TaskView()
     async with connect(target) as connection:
         view.task = await found(connection, prefix)
@@ -33,11 +36,23 @@ async def answer(target: Target, prefix: str, given: Given, form: Form) -> ExitC
         if answers:
             with sending():
                 view.apply(await connection.hand_over(answering(view.task, answers, detach=True)))
+            await _stay(connection, view)
+            for problem in view.problems:
+                note(Text(printable(problem), style="yellow"))
     if form.as_json or view.questions or not answers:
         return print_result(view, form)
     say(Text(f"task {printable(view.task.id)} is {state_words(view.state)}"))
     note(Text(f"follow it with: coordinator watch {printable(view.task.id)}"))
     return view.exit_code
+
+
+async def _stay(connection: Connection, view: TaskView) -> None:
+    """Stay with the task for a moment, unless it is settled: a specialist that asks again has to be heard."""
+    if view.is_settled:
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(VERDICT_S):
+            await follow(connection, attached(connection, view.task.id), view, lambda _: None)
 
 
 async def _answers(connection: Connection, view: TaskView, given: Given, form: Form) -> dict[str, list[Part]]:

@@ -71,7 +71,8 @@ def _(_: ev.CancelRequested) -> str:
 @told.register
 def _(event: ev.MessageReceived) -> str:
     named = [reply.question for reply in event.replies if reply.question]
-    about = f", for {plural(len(named), 'question')}: {', '.join(named)}" if named else ""
+    what = "with numbers in its text" if event.whole else f"for {plural(len(named), 'question')}"
+    about = f", {what}: {', '.join(named)}" if named else ""
     return f"the client sent a message of {plural(len(event.message.parts), 'part')}{about}"
 
 

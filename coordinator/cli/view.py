@@ -21,7 +21,7 @@ from a2a.types.a2a_pb2 import (
 )
 
 from coordinator.cli.exits import ExitCode, exit_code
-from coordinator.cli.questions import Question, questions_of
+from coordinator.cli.questions import Question, problems_of, questions_of
 from coordinator.cli.terminal import as_json
 from coordinator.core import model
 from coordinator.core.extension import PROGRESS, RUN
@@ -88,6 +88,11 @@ class TaskView:
         return questions_of(self.task) if self.task.id else []
 
     @property
+    def problems(self) -> list[str]:
+        """Return why the latest answers could not be used, where it asks again."""
+        return problems_of(self.task) if self.task.id else []
+
+    @property
     def run(self) -> dict[str, Any] | None:
         """Return the run record, once there is one."""
         return run_record(self.task)
@@ -120,6 +125,8 @@ class TaskView:
             told["text"] = self.words
         if questions := self.questions:
             told["questions"] = [question.told for question in questions]
+        if problems := self.problems:
+            told["problems"] = problems
         return told
 
 

@@ -5,7 +5,7 @@ Every reply meets the question it names, or none. What could not be used is told
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from coordinator.core import events as ev
@@ -18,6 +18,7 @@ from coordinator.core.scheduling import StageRun
 
 CREDENTIAL = "credential:"
 """How an answer names a credential of the configuration."""
+MOST_QUOTED = 100
 
 
 @dataclass(slots=True)
@@ -46,12 +47,13 @@ class Answering:
         self._branching = branching
         self._progression = progression
         self._questions = questions
-        self._held: dict[str, list[tuple[Question, Reply]]] = {}
+        self._held: dict[str, list[tuple[Question, Reply]]] = {}  #: by branch, what waits for its turn
+        self._sent: dict[str, list[tuple[Question, Reply]]] = {}  #: by branch, what was sent down last
 
     def receive(self, event: ev.MessageReceived) -> bool:
         """Take a client's message; return whether it was for us, rather than a mistake."""
         heard = _Heard()
-        for reply, question in self._questions.match(event.replies):
+        for reply, question in self._questions.match(event.replies, event.whole):
             if isinstance(question, Problem):
                 heard.problems.append(question)
             else:
@@ -78,13 +80,35 @@ class Answering:
     def asked_again(self, branch: Branch, attempt: Attempt, at: float) -> None:
         """Send down what was held until the specialist asks again."""
         # Another attempt may mean something else by the same key.
-        pairs = [pair for pair in self._held.pop(branch.key, []) if pair[0].attempt == attempt.number]
+        pairs = self._let_go(branch.key, {attempt.number})
         wanted = {inquiry.key for inquiry in attempt.inquiries}
         late = [question.number for question, _ in pairs if question.inquiry.key not in wanted]
         self.problems += tuple(f"Question {number} was closed before its answer arrived." for number in late)
         pairs = [pair for pair in pairs if pair[0].inquiry.key in wanted]
         if pairs:
             self._send_down(branch.key, pairs, at)
+
+    def note_undelivered(self) -> None:
+        """Let the next question about a branch say which answers its attempts had not been given when they ended."""
+        for question in self._questions.untold():
+            if question.branch in self._sent:
+                _, branch = self._find(question)
+                self._questions.note(branch.key, "".join(self._undelivered(branch)))
+
+    def _undelivered(self, branch: Branch) -> Iterator[str]:
+        ended = {attempt.number: attempt for attempt in branch.attempts if not attempt.is_open}
+        number = self._sent[branch.key][0][0].attempt
+        if number in ended:
+            pairs = self._sent.pop(branch.key)
+            if ended[number].in_answer:
+                yield from (_not_arrived(*pair, "may not have reached") for pair in pairs)
+            yield from (_not_arrived(*pair, "did not reach") for pair in self._let_go(branch.key, ended))
+
+    def _let_go(self, key: str, attempts: Container[int]) -> list[tuple[Question, Reply]]:
+        """Return what is held for these attempts of a branch, and hold it no longer."""
+        held = self._held.pop(key, [])
+        self._held[key] = [pair for pair in held if pair[0].attempt not in attempts]
+        return [pair for pair in held if pair[0].attempt in attempts]
 
     # -- one reply --------------------------------------------------------------------------------
 
@@ -160,6 +184,7 @@ class Answering:
         credential = next((_credential_in(reply) for question, reply in pairs if question.kind == "auth"), "")
         parts = tuple(ref for _, reply in pairs for ref in reply.parts)
         keys = tuple(question.inquiry.key for question, reply in pairs for _ in reply.parts)
+        self._sent[key] = pairs
         self._branching.answer(run, branch, attempt, Answer(parts=parts, keys=keys, credential=credential), at)
 
     def _close(self, question: Question, how: str) -> None:
@@ -173,6 +198,12 @@ class Answering:
 def _choose_one_of(question: Question) -> Problem:
     there = ", ".join(choice.id for choice in question.inquiry.choices)
     return Problem(Why.UNCLEAR, f"Question {question.number} takes one of: {there}.")
+
+
+def _not_arrived(question: Question, reply: Reply, how: str) -> str:
+    said = " ".join(reply.text.split())
+    quoted = f', "{said[:MOST_QUOTED]}{"…" if len(said) > MOST_QUOTED else ""}",' if said else ""
+    return f"(The answer to question {question.number}{quoted} {how} {question.agent}, whose attempt has ended.) "
 
 
 def _credential_in(reply: Reply) -> str:

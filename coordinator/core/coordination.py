@@ -401,6 +401,7 @@ class Coordination:
         else:
             only_questions = self._only_questions()
             self._progression.pause(at, paused=only_questions)
+            self._answering.note_undelivered()
             self._ask(at, only_questions=only_questions)
 
     def _ask(self, at: float, *, only_questions: bool) -> None:

@@ -70,6 +70,7 @@ class MessageReceived(Event):
     receipt: str
     message: Message
     replies: tuple[Reply, ...] = ()
+    whole: Reply | None = None  #: all of it, where numbers of `replies` were only read in a text: a list has them too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,7 +61,7 @@ class Question:
     default_at: float  #: with what follows from nobody answering; put off until the client is told
     then: str  #: what happens then
     attempt: int = 0
-    again: str = ""  #: why it is asked again
+    again: str = ""  #: why it is asked again, and what has not arrived before
     is_told: bool = False  #: the client has seen it
     closed: Closed | Literal[""] = ""
 
@@ -134,6 +134,7 @@ class Questions:
     unanswered: Unanswered
     _all: list[Question] = field(default_factory=list)
     _open: dict[int, Question] = field(default_factory=dict)
+    _notes: dict[str, str] = field(default_factory=dict)  #: by branch, what its next question has to say beside
     _closed_unseen: bool = False  #: a question the client knew was closed without it since its last message
 
     def ask(self, branch: str, agent: str, inquiry: Inquiry, at: float, attempt: int = 0, again: str = "") -> Question:
@@ -157,6 +158,11 @@ class Questions:
         """Note that the client is asked: from now on it may leave the question unanswered."""
         if not question.is_told:
             question.is_told, question.default_at = True, at + self.unanswered.after_s
+            question.again = self._notes.pop(question.branch, "") + question.again
+
+    def note(self, branch: str, words: str) -> None:
+        """Let the next question about *branch* begin with *words*: one that nobody was told may still be dropped."""
+        self._notes[branch] = self._notes.get(branch, "") + words
 
     def close(self, question: Question, how: Closed) -> None:
         """Take a question from the open ones."""
@@ -178,6 +184,10 @@ class Questions:
         """Return the open questions about *branch*."""
         return [question for question in self._open.values() if question.branch == branch]
 
+    def untold(self) -> list[Question]:
+        """Return the open questions the client has not seen."""
+        return [question for question in self._open.values() if not question.is_told]
+
     def overdue(self, at: float) -> list[Question]:
         """Return the open questions whose default applies."""
         return [question for question in self._told() if question.default_at <= at]
@@ -189,22 +199,42 @@ class Questions:
     def _told(self) -> list[Question]:
         return [question for question in self._open.values() if question.is_told]
 
-    def match(self, replies: Iterable[Reply]) -> Iterator[tuple[Reply, Question | Problem]]:
-        """Yield each reply with its question, or with why there is none. Bare text may mean one question only."""
-        for reply in replies:
-            yield reply, self._match(reply)
+    def match(self, replies: Sequence[Reply], whole: Reply | None = None) -> Iterator[tuple[Reply, Question | Problem]]:
+        """Yield each reply with its question, or with why there is none. Bare text may mean one question only.
+
+        *whole* is the same message as one reply, where the numbers were only read in its text.
+        """
+        named = [reply.question for reply in replies if reply.question]
+        if whole is not None and len(self._told()) == 1 and not all(map(self._known, named)):
+            yield whole, self._as_one(named)
+        else:
+            for reply in replies:
+                yield reply, self._match(reply)
         self._closed_unseen = False
+
+    def _as_one(self, numbers: Iterable[str]) -> Question | Problem:
+        """Return the open question: *numbers* are a list's, unless one may be that of a question that is closed."""
+        closed = next((known for known in map(self._known, numbers) if known and known.closed), None)
+        if closed is None:
+            return self._only_one()
+        told = f"Question {closed.number} is closed, and other numbers in your text are of no question"
+        return Problem(Why.UNCLEAR, f"{told}: write the answer to {self._told()[0].number} without numbered lines.")
 
     def _match(self, reply: Reply) -> Question | Problem:
         if not reply.question:
             return self._only_one()
-        number = int(reply.question) if reply.question.isdecimal() and len(reply.question) < 10 else 0
-        question = self._all[number - 1] if 0 < number <= len(self._all) else None
-        if question is None or not question.is_told:
+        question = self._known(reply.question)
+        if question is None:
             return Problem(Why.CLOSED, f"There is no question {reply.question}.")
         if question.closed:
-            return Problem(Why.CLOSED, f"Question {number} is closed: {question.closed}.")
+            return Problem(Why.CLOSED, f"Question {question.number} is closed: {question.closed}.")
         return question
+
+    def _known(self, named: str) -> Question | None:
+        """Return the question a client may mean by that number, open or closed: one it was asked."""
+        number = int(named) if named.isdecimal() and len(named) < 10 else 0
+        question = self._all[number - 1] if 0 < number <= len(self._all) else None
+        return question if question and question.is_told else None
 
     def _only_one(self) -> Question | Problem:
         known = self._told()

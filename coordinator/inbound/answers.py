@@ -6,7 +6,8 @@ Only reads what is written; whether such a question is open is for the task's ow
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from a2a.types import a2a_pb2 as a2a
 
@@ -28,19 +29,36 @@ SECRET_TEXT = re.compile(
 MOST_TEXT = 500
 
 
-def replies_in(message: a2a.Message) -> tuple[tuple[Reply, ...], tuple[Payload, ...]]:
-    """Return the replies in *message*, and the payloads of the parts made for them.
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """What a message may mean, and the payloads of the parts that were made to say so."""
+
+    replies: tuple[Reply, ...]
+    whole: Reply | None  #: the message as one answer, where only its text has numbers in it
+    payloads: tuple[Payload, ...]
+
+
+def replies_in(message: a2a.Message) -> Replies:
+    """Return the replies in *message*.
 
     A part is tagged with its question in its metadata, or a text numbers its lines; the rest names none.
     """
     replies: list[Reply] = []
     payloads: list[Payload] = []
     for question, parts in _grouped(message).items():
-        refs, own = parts_in(parts)
-        text = " ".join(part.text for part in parts if part.text)
-        replies.append(Reply(question, refs, text[:MOST_TEXT]))
+        reply, own = _reply(question, parts)
+        replies.append(reply)
         payloads += own
-    return tuple(replies), tuple(payloads)
+    is_numbered = any(reply.question for reply in replies)
+    is_tagged = any(ANSWER in part.metadata for part in message.parts)
+    whole = _reply("", message.parts)[0] if is_numbered and not is_tagged else None
+    return Replies(tuple(replies), whole, tuple(payloads))
+
+
+def _reply(question: str, parts: Sequence[a2a.Part]) -> tuple[Reply, tuple[Payload, ...]]:
+    refs, payloads = parts_in(parts)
+    text = " ".join(part.text for part in parts if part.text)
+    return Reply(question, refs, text[:MOST_TEXT]), payloads
 
 
 def refuse_secrets(message: a2a.Message) -> None:

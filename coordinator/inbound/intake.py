@@ -205,16 +205,18 @@ class Intake:
         if head.state == TaskState.AUTH_REQUIRED:
             refuse_secrets(request.message)
         message, payloads = message_in(request.message)
-        replies, made = replies_in(request.message)
+        said = replies_in(request.message)
         key = _key(request, caller)
         receipt = key or str(uuid.uuid4())
-        received = MessageReceived(at=await self.journal.now(), receipt=receipt, message=message, replies=replies)
+        received = MessageReceived(
+            at=await self.journal.now(), receipt=receipt, message=message, replies=said.replies, whole=said.whole
+        )
         most = self.settings.max_pushes
         try:
             await self.journal.put(
                 head.task_id,
                 encode(received),
-                payloads=(*payloads, *made),
+                payloads=(*payloads, *said.payloads),
                 key=key,
                 push=caller.push,
                 most_pushes=most,

@@ -10,7 +10,7 @@ import asyncio
 import socket
 import sys
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -73,10 +73,15 @@ def question(number: str, agent: str = "style", text: str = "tabs or spaces?", *
     return {**asked, "parts": [{"text": text}], "choices": choices, **more}
 
 
-def asking(*questions: Mapping[str, Any], state: int = a2a.TASK_STATE_INPUT_REQUIRED, words: str = "") -> Step:
+def asking(
+    *questions: Mapping[str, Any],
+    state: int = a2a.TASK_STATE_INPUT_REQUIRED,
+    words: str = "",
+    problems: Sequence[str] = (),
+) -> Step:
     """Wait for answers: one text for people, one document for programs."""
     told = words or "\n".join(f"{asked['id']}. {asked['agent']}: {asked['text']}" for asked in questions)
-    document = {"schema": "questions/v1", "questions": list(questions)}
+    document = {"schema": "questions/v1", "questions": list(questions)} | ({"problems": problems} if problems else {})
     data = {"data": document, "mediaType": "application/json", "metadata": {f"{URI}/questions": True}}
     message = {"messageId": "q", "role": "ROLE_AGENT", "parts": [{"text": told}, data], "extensions": [URI]}
 

@@ -11,7 +11,7 @@ from a2a.types import a2a_pb2 as a2a
 from google.protobuf.json_format import MessageToDict
 from typer.testing import CliRunner
 
-from coordinator.cli import dialogue, prompt
+from coordinator.cli import dialogue, prompt, replying
 from coordinator.cli.program import program
 from coordinator.cli.questions import Question, question_lines
 from coordinator.cli.tables import local_time
@@ -50,6 +50,15 @@ LOGIN = question(
     parts=[{"text": "somebody has to approve"}, {"url": "http://127.0.0.1:1/approve/x", "mediaType": "text/html"}],
 )
 WORKING = status(a2a.TASK_STATE_WORKING)
+
+
+LONG = 60.0
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_stayed_with(monkeypatch):
+    """Let `answer` end as soon as its message is taken, but where a test wants it to stay."""
+    monkeypatch.setattr(replying, "VERDICT_S", 0.0)
 
 
 def waiting(coordinator: Coordinator, *questions, task_id=TASK, **more):
@@ -211,6 +220,40 @@ def test_half_an_answer_prints_what_is_still_open_and_ends_with_5(call, coordina
     assert result.exit_code == 5
     assert result.stdout.startswith("2. lint failed\n")
     assert "1=TEXT" not in result.stderr
+
+
+def test_an_answer_the_coordinator_cannot_use_is_told_with_the_reason_and_5(call, coordinator):
+    waiting(coordinator, STYLE)
+    reason = "Question 1 takes one of: tabs, spaces."
+    coordinator.answer_steps = [[asking(STYLE, problems=[reason])]]
+    result = call("answer", TASK, "both")
+    assert result.exit_code == 5
+    assert f"{reason}\n" in result.stderr
+    assert result.stdout.startswith("1. style asks\n")
+    told = json.loads(call("show", TASK, "--json").stdout)
+    assert (told["problems"], told["questions"]) == ([reason], [STYLE])
+
+
+def test_an_answer_the_specialist_asks_again_about_is_told_with_its_reason_and_5(call, coordinator, monkeypatch):
+    monkeypatch.setattr(replying, "VERDICT_S", LONG)
+    waiting(coordinator, STYLE)
+    coordinator.answer_steps = [[WORKING]]
+    coordinator.later_steps = [
+        progress(branch("style", "working")),
+        asking(question("2", text="both is no convention")),
+    ]
+    result = call("answer", TASK, "both")
+    assert result.exit_code == 5
+    assert result.stdout.startswith("2. style asks\n   both is no convention\n")
+
+
+def test_a_task_that_ends_with_its_answer_is_told_to_have_ended(call, coordinator, monkeypatch):
+    monkeypatch.setattr(replying, "VERDICT_S", LONG)
+    waiting(coordinator, STYLE)
+    coordinator.answer_steps = [[WORKING]]
+    coordinator.later_steps = COMPLETE
+    result = call("answer", TASK, "tabs")
+    assert (result.exit_code, result.stdout) == (0, f"task {TASK} is completed\n")
 
 
 def test_an_answer_as_json_is_one_object(call, coordinator):

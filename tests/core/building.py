@@ -193,12 +193,19 @@ class Script:
     def resumes(self, name: str, attempt: int | None = None) -> list[Command]:
         return self.tell(ev.Resumed(**self._about(name, attempt)))
 
-    def says(self, *texts: str, message_id: str = "") -> list[Command]:
+    def says(self, *texts: str, message_id: str = "", whole: Reply | None = None) -> list[Command]:
         """Let the client send a message: "2: yes" is for question 2, a text without a number names none."""
         receipt = f"receipt {len(self.facts)}"
         replies = tuple(reply(text) for text in texts)
         message = Message(message_id or receipt, "user", tuple(ref for one in replies for ref in one.parts))
-        return self.tell(ev.MessageReceived(at=self.now, receipt=receipt, message=message, replies=replies))
+        return self.tell(
+            ev.MessageReceived(at=self.now, receipt=receipt, message=message, replies=replies, whole=whole)
+        )
+
+    def writes(self, *lines: str) -> list[Command]:
+        """Let the client send one text of these lines; their numbers may be those of questions, or of a list."""
+        text = "\n".join(lines)
+        return self.says(*lines, whole=Reply("", (PartRef("e" * 64, len(text), "text/plain"),), text))
 
     def takes_answer(self, name: str, message_id: str = "") -> list[Command]:
         about = self._about(name, None)

@@ -17,7 +17,7 @@ from coordinator.core import events as ev
 from coordinator.core.commands import Command, Follow, Look, Send
 from coordinator.core.coordination import Coordination
 from coordinator.core.model import Ask, Exhausted, Failure, FailureKind, Limits, Message, Need, PartRef, Unanswered
-from coordinator.core.questions import Inquiry, Reply, Why
+from coordinator.core.questions import Inquiry, Question, Reply, Why
 from coordinator.core.view import TaskView, view_of
 from tests.core.building import inquiry
 from tests.core.hostile_plans import ANSWERS, ANY, BEFORE, DELAYS, OTHERS, REPORTS, Planned, plans
@@ -111,6 +111,8 @@ class Given:
     key: str
     sent: str = ""  #: id of the message that carried it
     is_told_late: bool = False
+    is_taken: bool = False  #: or refused: the specialist has said something to it
+    is_told_lost: bool = False
 
 
 HAPPENINGS = st.sampled_from([ASKS] * 3 + [SAYINGS] * 6 + [TALK] * 3 + [REPORTS] * 3 + [ANSWERS, OTHERS]).flatmap(
@@ -257,6 +259,9 @@ class QuestioningShell(HostileShell):
         under_way = self.answer_under_way(attempt)
         sent = [one for one in self.given.values() if one.about == attempt.send.id and one.sent]
         message_id = under_way.message_id if under_way else sent[0].sent if sent else "unknown"
+        if under_way and self.is_wanted(attempt):
+            for one in sent:
+                one.is_taken = one.is_taken or one.sent == message_id
         if under_way and isinstance(fact, ev.AnswerRefused) and self.is_wanted(attempt):
             again = {one.key for one in sent if one.sent == message_id}
             asking.is_parked = True
@@ -291,7 +296,12 @@ class QuestioningShell(HostileShell):
         was_over = self.coordination.state.is_terminal
         helping = [self.has_to_help(reply) for reply in replies]
         undo = [self.note_answer(reply) for reply, helps in zip(replies, helping, strict=True) if helps is not False]
-        self.tell(ev.MessageReceived(at=self.now, receipt=receipt, message=message, replies=tuple(replies)))
+        # That the numbers were read in a text makes no difference where all are those of questions.
+        are_known = all(int(reply.question) in self.numbers for reply in replies if reply.question)
+        whole = Reply("", message.parts, "all of it") if are_known else None
+        self.tell(
+            ev.MessageReceived(at=self.now, receipt=receipt, message=message, replies=tuple(replies), whole=whole)
+        )
         reception = self.coordination.reception(receipt)
         assert reception is not None
         assert reception.is_decided
@@ -375,12 +385,23 @@ class QuestioningShell(HostileShell):
         super().tell(fact)
         for name in self.begun:
             self.waited_before.setdefault(name, self.waited)
+        self.check_losses([one for one in self.coordination.asked if one.number not in self.told_at])
         for question in self.coordination.asked:
             about = (question.branch, question.attempt, question.inquiry)
             assert self.numbers.setdefault(question.number, about) == about, "a number is never used again"
             self.told_at.setdefault(question.number, fact.at)
         closed = before - {one.number for one in self.coordination.asked} - self.decided
         self.vanished = self.vanished or (bool(closed) and not isinstance(fact, ev.MessageReceived))
+
+    def check_losses(self, fresh: list[Question]) -> None:
+        """Expect the next question about a branch to say which answers its attempts were not given."""
+        for given in self.given.values():
+            attempt = self.attempts[given.about]
+            said = "".join(question.words for question in fresh if question.branch == attempt.send.branch)
+            if said and not self.is_wanted(attempt) and not given.is_taken and not given.is_told_late:
+                is_told = f"The answer to question {given.number}, " in said
+                assert is_told is not given.is_told_lost, "it is told once"
+                given.is_told_lost = True
 
     # -- and it ends ------------------------------------------------------------------------------
 

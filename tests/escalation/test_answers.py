@@ -8,9 +8,9 @@ from a2a.types import a2a_pb2 as a2a
 from a2a.utils.errors import InvalidParamsError, UnsupportedOperationError
 
 from coordinator import testing
-from coordinator.core.extension import ANSWER
+from coordinator.core.extension import ANSWER, QUESTIONS
 from coordinator.testing import Behaviour, Specialist
-from coordinator.wire import struct_out
+from coordinator.wire import json_in, struct_out
 from tests.escalation.rig import (
     ACTIVE,
     answering,
@@ -66,6 +66,35 @@ async def test_bare_text_for_several_questions_is_asked_again_and_reaches_nobody
         assert [fleet[name].counts.sends for name in ("amy", "ben")] == [1, 1]
 
 
+async def test_a_list_is_the_whole_answer_to_the_one_open_question(tmp_path):
+    said = "1. do this\n   and this\n2. do that"
+    async with testing.fleet([asking("amy", "which?")]) as fleet, coordinating(tmp_path, fleet, plan(["amy"])) as it:
+        task = await it.caller.send()
+        assert results(await it.caller.send(reply(task, said))) == ["done by amy"]
+        assert heard(fleet, "amy")[1] == [said]
+
+
+async def test_a_number_of_a_closed_question_is_never_part_of_the_answer_to_another(tmp_path):
+    async with testing.fleet(PAIR) as fleet, coordinating(tmp_path, fleet, PLAN) as it:
+        task = await it.caller.send(headers=ACTIVE)
+        first, second = sorted(by_agent(task), key=by_agent(task).__getitem__)
+        await it.caller.send(reply(task, "1: this"))
+        with pytest.raises(InvalidParamsError, match="Question 1 is closed: answered"):
+            await it.caller.send(reply(task, "1. do this"))
+        again = await it.caller.send(reply(task, "1. do this\n2. do that\n3. and that"))
+        assert "write the answer to 2 without numbered lines" in words(again)
+        assert (heard(fleet, first)[1:], heard(fleet, second)[1:]) == ([["this"]], [])
+
+
+async def test_where_a_part_is_tagged_the_numbers_in_a_text_are_those_of_questions(tmp_path):
+    async with testing.fleet(PAIR) as fleet, coordinating(tmp_path, fleet, PLAN) as it:
+        task = await it.caller.send(headers=ACTIVE)
+        await it.caller.send(tagged(task, ben="80"), headers=ACTIVE)
+        mixed = parts_reply(task, part("tabs", by_agent(task)["amy"]), a2a.Part(text="7. more"))
+        assert results(await it.caller.send(mixed)) == ["done by amy", "done by ben"]
+        assert heard(fleet, "amy")[1] == ["tabs"]
+
+
 async def test_an_answer_to_a_closed_question_is_refused_by_its_number(tmp_path):
     async with testing.fleet(PAIR) as fleet, coordinating(tmp_path, fleet, PLAN) as it:
         task = await it.caller.send(headers=ACTIVE)
@@ -113,6 +142,16 @@ async def test_a_wrong_choice_asks_again_and_says_what_there_is(tmp_path):
         assert state(again) == "INPUT_REQUIRED"
         assert "takes one of: retry, skip, take, abort" in words(again)
         assert results(await it.caller.send(reply(again, "Retry"))) == ["done by hal"]
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_whoever_cannot_be_understood_is_told_so_also_when_the_send_returns_at_once(at_once, tmp_path):
+    async with testing.fleet([FAILING]) as fleet, coordinating(tmp_path, fleet, plan(["hal"], stage=ESCALATE)) as it:
+        task = await it.caller.send(headers=ACTIVE)
+        again = await it.caller.send(reply(task, "do it"), headers=ACTIVE, return_immediately=at_once)
+        (document,) = [json_in(one.data) for one in again.status.message.parts if QUESTIONS in one.metadata]
+        assert document["problems"] == ["Question 1 takes one of: retry, skip, take, abort."]
+        assert (state(again), list(questions(again))) == ("INPUT_REQUIRED", ["1"])
 
 
 @pytest.mark.parametrize(
