@@ -205,7 +205,8 @@ class Questions:
         *whole* is the same message as one reply, where the numbers were only read in its text.
         """
         named = [reply.question for reply in replies if reply.question]
-        if whole is not None and len(self._told()) == 1 and not all(map(self._known, named)):
+        is_list = len(named) > 1 and not all(map(self._known, named))  # one number alone may be mistyped
+        if whole is not None and len(self._told()) == 1 and is_list:
             yield whole, self._as_one(named)
         else:
             for reply in replies:

@@ -37,10 +37,10 @@ def test_a_list_is_the_answer_to_the_one_open_question_when_its_numbers_are_of_n
 
 
 @pytest.mark.parametrize("number", ["2", "9", "80", "0"])
-def test_a_number_nobody_was_asked_under_is_part_of_the_answer(number):
+def test_a_number_alone_that_nobody_was_asked_under_may_be_mistyped_and_is_told(number):
     script = asking("a")
-    script.writes(f"{number}: yes")
-    assert down(script, "a") == (f":{len(number) + 5}",)
+    assert script.writes(f"{number}: yes") == []
+    assert script.reception.refusal == Problem(Why.CLOSED, f"There is no question {number}.")
 
 
 def test_a_number_of_the_one_open_question_is_not_part_of_its_answer():
