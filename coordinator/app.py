@@ -54,7 +54,7 @@ from coordinator.journal.places import is_postgres
 from coordinator.journal.upkeep import upkeep
 from coordinator.notifying import Courier, PushTargets, Sender
 from coordinator.outbound import AgentCalls, Bounds, Caps, Patience, Places, Pushes, shared_http_client
-from coordinator.outbound.channels import channels_to_agents
+from coordinator.outbound.channels import Channels, channels_to_agents
 from coordinator.planning import PlanFile, agents_of, load_plans
 from coordinator.projection import Projection, Renderer
 from coordinator.telemetry import configure_logging
@@ -114,16 +114,8 @@ async def assembled(
         http = wrapping.http(await stack.enter_async_context(client))
         directory = Directory(settings.agents, http)
         directory.read_tokens()
-        calls = AgentCalls(
-            http,
-            patience or Patience(request_s=settings.request_timeout),
-            directory.token,
-            settings.bearer_credentials(),
-            places=Places(_caps(settings), directory.concurrency),
-            bounds=Bounds(settings.max_answer, settings.max_artifact, settings.max_results),
-            pushes=Pushes(settings.webhook_url),
-            channels=await stack.enter_async_context(channels_to_agents(directory.grpc_tls, settings.max_answer)),
-        )
+        channels = await stack.enter_async_context(channels_to_agents(directory.grpc_tls, settings.max_answer))
+        calls = _calls(settings, patience, http, directory, channels)
         plain = await _journal(settings)
         journal = wrapping.journal(plain)
         stack.push_async_callback(journal.close)
@@ -145,6 +137,25 @@ async def assembled(
             finally:
                 for task in background:
                     task.cancel()
+
+
+def _calls(
+    settings: Settings,
+    patience: Patience | None,
+    http: httpx.AsyncClient,
+    directory: Directory,
+    channels: Channels | None,
+) -> AgentCalls:
+    return AgentCalls(
+        http,
+        patience or Patience(request_s=settings.request_timeout),
+        directory.token,
+        settings.bearer_credentials(),
+        places=Places(_caps(settings), directory.concurrency),
+        bounds=Bounds(settings.max_answer, settings.max_artifact, settings.max_results),
+        pushes=Pushes(settings.webhook_url),
+        channels=channels,
+    )
 
 
 def application(parts: Parts, tokens: Mapping[str, str]) -> Starlette:

@@ -155,9 +155,8 @@ class Intake:
         message, payloads = message_in(request.message)
         came = arrival(request.message, caller.headers, here=self.settings.url, max_hops=self.settings.max_hops)
         resolved, made = await self.resolve(plan, parameters.asked(came.remaining_s), request.message)
-        now = await self.journal.now()
         accepted = TaskAccepted(
-            at=now,
+            at=await self.journal.now(),
             task_id=str(uuid.uuid4()),
             context_id=request.message.context_id or str(uuid.uuid4()),
             message=message,
@@ -174,17 +173,9 @@ class Intake:
             patience_s = DIRECT_AT_ONCE_S if at_once else DIRECT_S
             # What waits for its turn has to be a task: nobody could read or cancel it otherwise.
             accepted = replace(accepted, patience_s=0.0 if caller.has_to_wait else patience_s)
-        new = NewTask(
-            task_id=accepted.task_id,
-            context_id=accepted.context_id,
-            scope=caller.scope,
-            plan=plan.name,
-            state=HIDDEN if resolved.passes_through and not caller.has_to_wait else TaskState.SUBMITTED,
-            at=now,
-        )
         push = caller.push and replace(caller.push, config_id=caller.push.config_id or accepted.task_id)
         acceptance = await self.journal.accept(
-            new,
+            _new_task(accepted, caller),
             encode(accepted),
             payloads=(*payloads, *made),
             key=_key(request, caller),
@@ -236,6 +227,18 @@ def _in_place(error: RequestRefused) -> RequestRefused:
     """Name a parameter of ours by the place it has in the request."""
     is_ours = error.field.partition(".")[0] in {"parameters", "tasks"}
     return RequestRefused(f"metadata.{URI}.{error.field}", str(error)) if is_ours else error
+
+
+def _new_task(accepted: TaskAccepted, caller: Caller) -> NewTask:
+    plan = accepted.plan
+    return NewTask(
+        task_id=accepted.task_id,
+        context_id=accepted.context_id,
+        scope=caller.scope,
+        plan=plan.name,
+        state=HIDDEN if plan.passes_through and not caller.has_to_wait else TaskState.SUBMITTED,
+        at=accepted.at,
+    )
 
 
 def _check_content(request: a2a.SendMessageRequest) -> None:

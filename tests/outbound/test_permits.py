@@ -28,19 +28,24 @@ class Gate:
             await self.opened.wait()
 
 
+async def held_back(it, gate):
+    """Send, and see that nothing arrives before the gate is opened."""
+    it.calls.permit = gate
+    async with asyncio.TaskGroup() as group:
+        sending = group.create_task(it.sent())
+        await gate.held.wait()
+        assert it.agent.counts.sends == 0
+        gate.opened.set()
+    assert sending.result().texts == ["fine"]
+
+
 @WAYS
 @pytest.mark.parametrize("is_connected", [False, True], ids=["new connection", "kept connection"])
 async def test_a_message_that_has_its_connection_is_asked_for_once_more(streaming, is_connected):
     async with rig(Behaviour(artifacts=(answers.text("fine"),)), streaming=streaming) as it:
         if is_connected:
             await it.followed("nobody")
-        it.calls.permit = gate = Gate(1)
-        async with asyncio.TaskGroup() as group:
-            sending = group.create_task(it.sent())
-            await gate.held.wait()
-            assert it.agent.counts.sends == 0
-            gate.opened.set()
-        assert sending.result().texts == ["fine"]
+        await held_back(it, Gate(1))
         assert it.agent.counts.sends == 1
 
 
@@ -80,13 +85,7 @@ async def test_over_grpc_a_message_is_asked_for_once_it_has_its_connection(strea
 @WAYS
 async def test_over_grpc_a_message_that_is_held_back_does_not_arrive(streaming):
     async with grpc_rig(Behaviour(artifacts=(answers.text("fine"),)), streaming=streaming) as it:
-        it.calls.permit = gate = Gate(0)
-        async with asyncio.TaskGroup() as group:
-            sending = group.create_task(it.sent())
-            await gate.held.wait()
-            assert it.agent.counts.sends == 0
-            gate.opened.set()
-        assert sending.result().texts == ["fine"]
+        await held_back(it, Gate(0))
 
 
 async def test_over_grpc_an_agent_that_accepts_no_connection_is_unreachable_in_time(monkeypatch):
