@@ -86,6 +86,7 @@ class SqlJournal(SqlPushes):
             raise
         return cls(database, readers=readers, now=now)
 
+    @override
     async def now(self) -> float:
         """Return the database's time, which for a file is the machine's."""
         return self._clock() if self._clock else await self._read(self._database.now)
