@@ -35,7 +35,17 @@ class Database(Protocol):
         ...
 
     def read(self, query: Callable[[Connection], T]) -> T:
-        """Run *query* on what is committed now, all of one moment."""
+        """Run *query*, of one statement, on what is committed now.
+
+        It may be run twice, so it must not change anything.
+        """
+        ...
+
+    def read_together(self, query: Callable[[Connection], T]) -> T:
+        """Run *query*, of several statements, on what is committed now, all of one moment.
+
+        It may be run twice, so it must not change anything.
+        """
         ...
 
     def now(self, connection: Connection) -> float:

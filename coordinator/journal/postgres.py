@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
-from sqlalchemy import URL, Engine, NullPool, create_engine, make_url, text
+from sqlalchemy import URL, Engine, NullPool, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from coordinator.errors import ConfigurationError, JournalError, JournalUnavailable
@@ -127,16 +127,33 @@ def _meaning(error: BaseException | None, *, opening: bool) -> tuple[type[Journa
     return kind, _ADVICE.get(state, "the database failed or cannot be reached; try again")
 
 
-def engine_of(url: URL, *, connections: int = 0, is_reading: bool = False) -> Engine:
-    """Return an engine of up to *connections* that are kept, 0: one is made when it is needed."""
+def engine_of(url: URL, *, connections: int = 0, is_reading: bool = False, **settings: Any) -> Engine:
+    """Return an engine of up to *connections* that are kept, as *settings* say; 0: one is made when it is needed."""
     given = url.query.get("options", "")
     options = " ".join(
         [*([given] if isinstance(given, str) else given), _SETTINGS, *([_READING] if is_reading else [])]
     )
-    kept: dict[str, Any] = {"pool_size": connections, "max_overflow": 1, "pool_pre_ping": True}
+    kept: dict[str, Any] = {"pool_size": connections, "max_overflow": 1, "pool_pre_ping": True, **settings}
     return create_engine(
         url, connect_args={**_parameters(url), "options": options}, **(kept if connections else {"poolclass": NullPool})
     )
+
+
+def _asking(url: URL, connections: int) -> Engine:
+    """Return an engine whose every statement is a transaction of its own: one way to the server and back.
+
+    A connection of it takes one and raises `RuntimeError` for a second, which would see another moment.
+    """
+    engine = engine_of(url, connections=connections, is_reading=True, isolation_level="AUTOCOMMIT", pool_pre_ping=False)
+
+    @event.listens_for(engine, "before_execute")
+    def _(connection: Connection, *_: object) -> None:
+        # An engine made of this one hears of it as well, and its transactions are real.
+        if connection.engine is engine and connection.in_transaction():
+            message = "a read of several statements needs a moment of its own: read_together"
+            raise RuntimeError(message)
+
+    return engine
 
 
 def _parameters(url: URL) -> dict[str, Any]:
@@ -148,10 +165,11 @@ class PostgresDatabase:
 
     writers = WRITERS
 
-    def __init__(self, url: URL, writing: Engine, reading: Engine, listener: Listener, opened: ExitStack) -> None:
+    def __init__(self, url: URL, writing: Engine, asking: Engine, listener: Listener, opened: ExitStack) -> None:
         self._url = url
         self._writing = writing
-        self._reading = reading
+        self._asking = asking
+        self._reading = asking.execution_options(isolation_level="REPEATABLE READ")
         self._listener = listener
         self._opened = opened
         self._closing = Lock()
@@ -165,11 +183,11 @@ class PostgresDatabase:
             opened.callback(writing.dispose)
             with writing.begin() as connection:
                 prepare(connection, shown(url), upgrade=False)
-            reading = engine_of(url, connections=readers, is_reading=True)
-            opened.callback(reading.dispose)
+            asking = _asking(url, readers)
+            opened.callback(asking.dispose)
             listener = Listener({**writing.dialect.create_connect_args(url)[1], **_parameters(url)})
             opened.callback(listener.stop)
-            return cls(url, writing, reading, listener, opened.pop_all())
+            return cls(url, writing, asking, listener, opened.pop_all())
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -178,9 +196,25 @@ class PostgresDatabase:
             yield connection
 
     def read(self, query: Callable[[Connection], T]) -> T:
-        """Run *query* on what is committed now. For as many threads as there are readers."""
-        with translated(self._url), self._reading.connect() as connection:
-            return query(connection)
+        """Run *query*, of one statement, on what is committed now. For as many threads as there are readers.
+
+        Raises `RuntimeError` for a second statement.
+        """
+        return self._answer(self._asking, query)
+
+    def read_together(self, query: Callable[[Connection], T]) -> T:
+        """Run *query*, of several statements, on one moment: two more ways to the server, to begin and to end."""
+        return self._answer(self._reading, query)
+
+    def _answer(self, engine: Engine, query: Callable[[Connection], T]) -> T:
+        with translated(self._url):
+            try:
+                return _answered(engine, query)
+            except DBAPIError as error:
+                # Whether a kept connection was cut meanwhile shows when it is used; to read again changes nothing.
+                if not error.connection_invalidated:
+                    raise
+            return _answered(engine, query)
 
     def now(self, connection: Connection) -> float:
         """Return the server's time: one for all replicas."""
@@ -213,6 +247,11 @@ class PostgresDatabase:
         """Let go of the connections; a second time does nothing."""
         with self._closing:
             self._opened.close()
+
+
+def _answered(engine: Engine, query: Callable[[Connection], T]) -> T:
+    with engine.connect() as connection:
+        return query(connection)
 
 
 @contextmanager

@@ -86,6 +86,7 @@ class SqlJournal(SqlPushes):
             raise
         return cls(database, readers=readers, now=now)
 
+    @override
     async def now(self) -> float:
         """Return the database's time, which for a file is the machine's."""
         return self._clock() if self._clock else await self._read(self._database.now)
@@ -187,7 +188,7 @@ class SqlJournal(SqlPushes):
 
     async def tasks(self, scope: Scope, query: TaskFilter) -> TaskPage:
         """Return one page of *scope*'s heads."""
-        return await self._read(partial(sql_reads.tasks, scope=scope, query=query))
+        return await self._read_together(partial(sql_reads.tasks, scope=scope, query=query))
 
     async def find(self, scope: Scope, prefix: str, limit: int = 2) -> Sequence[str]:
         """Return up to *limit* ids of *scope*'s tasks that start with *prefix*."""
@@ -195,7 +196,9 @@ class SqlJournal(SqlPushes):
 
     async def payloads(self, digests: Iterable[str]) -> Mapping[str, bytes]:
         """Return the bodies of known digests."""
-        return await self._read(partial(sql_reads.payload_bodies, digests=tuple(digests)))
+        asked = tuple(digests)
+        read = self._read if len(asked) <= sql_reads.DIGESTS_PER_QUERY else self._read_together
+        return await read(partial(sql_reads.payload_bodies, digests=asked))
 
     async def prune(self, *, closed_before: float, keys_before: float, limit: int = 20) -> Pruned:
         """Forget up to *limit* closed coordinations, and up to as many keys."""
@@ -251,6 +254,12 @@ class SqlJournal(SqlPushes):
 
     @override
     async def _read(self, query: Callable[[Connection], T]) -> T:
+        return await self._in_reader(partial(self._database.read, query))
+
+    async def _read_together(self, query: Callable[[Connection], T]) -> T:
+        return await self._in_reader(partial(self._database.read_together, query))
+
+    async def _in_reader(self, read: Callable[[], T]) -> T:
         if self._is_closed:
             raise JournalClosed
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._database.read, query)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, read)

@@ -54,6 +54,7 @@ _FAIL = (
 )
 _COUNT_OWED = select(func.count()).select_from(push).join(head, head.c.task_id == push.c.task_id).where(_IS_BEHIND)
 _COUNT_GIVEN_UP = select(func.count()).select_from(push).where(push.c.state == PushState.GIVEN_UP)
+_COUNTS = select(_COUNT_OWED.scalar_subquery(), _COUNT_GIVEN_UP.scalar_subquery())
 
 
 def set_push(connection: Connection, task_id: str, config: PushConfig, most: int) -> None:
@@ -81,10 +82,10 @@ def delete_push(connection: Connection, task_id: str, config_id: str) -> None:
     connection.execute(_DELETE, {"of_task": task_id, "of_config": config_id})
 
 
-def owed(connection: Connection, clock: DatabaseClock, limit: int, without: Collection[str]) -> Sequence[OwedPush]:
+def owed(connection: Connection, now: float, limit: int, without: Collection[str]) -> Sequence[OwedPush]:
     """Return up to *limit* configurations that lie behind their task, longest due first."""
     asked = _OWED.where(push.c.origin.not_in(sorted(without))) if without else _OWED
-    return tuple(_owed(row) for row in connection.execute(asked.limit(limit), {"now": clock(connection)}))
+    return tuple(_owed(row) for row in connection.execute(asked.limit(limit), {"now": now}))
 
 
 def lease_push(connection: Connection, held: OwedPush, holder: str, for_s: float, clock: DatabaseClock) -> bool:
@@ -137,10 +138,7 @@ def fail_push(
 
 def push_counts(connection: Connection) -> PushCounts:
     """Return how much is owed."""
-    return PushCounts(
-        connection.execute(_COUNT_OWED).scalar_one(),
-        connection.execute(_COUNT_GIVEN_UP).scalar_one(),
-    )
+    return PushCounts(*connection.execute(_COUNTS).one())
 
 
 def _fresh(config: PushConfig, seq: int) -> dict[str, Any]:

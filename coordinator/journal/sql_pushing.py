@@ -30,7 +30,12 @@ class SqlPushes(ABC):
         """Run *work* on a task in a transaction; whoever waits for the task hears of a change."""
 
     @abstractmethod
-    async def _read(self, query: Callable[[Connection], T]) -> T: ...
+    async def now(self) -> float:
+        """Return the database's time."""
+
+    @abstractmethod
+    async def _read(self, query: Callable[[Connection], T]) -> T:
+        """Run *query*, of one statement."""
 
     async def set_push(self, task_id: str, config: PushConfig, *, most: int) -> None:
         """Keep *config*; one of a known id goes on where that stood."""
@@ -47,7 +52,8 @@ class SqlPushes(ABC):
 
     async def owed(self, *, limit: int, without: Collection[str] = ()) -> Sequence[OwedPush]:
         """Return up to *limit* configurations that lie behind their task, longest due first."""
-        return await self._read(partial(sql_pushes.owed, clock=self._time, limit=limit, without=tuple(without)))
+        now = await self.now()
+        return await self._read(partial(sql_pushes.owed, now=now, limit=limit, without=tuple(without)))
 
     async def lease_push(self, owed: OwedPush, holder: str, for_s: float) -> bool:
         """Take the right to deliver for *for_s* seconds."""

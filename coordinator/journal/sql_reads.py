@@ -1,4 +1,4 @@
-"""What a journal answers, each function one query, or two of the same moment.
+"""What a journal answers, each function one statement; those of several, to be read together, say so.
 
 Nothing here writes, and nothing selects `head.final` except the one question for it.
 """
@@ -139,7 +139,7 @@ def digests_of(connection: Connection, task_id: str) -> Sequence[str]:
 
 
 def payload_bodies(connection: Connection, digests: Sequence[str]) -> Mapping[str, bytes]:
-    """Return the bodies of the known ones."""
+    """Return the bodies of the known ones: one statement for each `DIGESTS_PER_QUERY`."""
     found: dict[str, bytes] = {}
     for start in range(0, len(digests), DIGESTS_PER_QUERY):
         rows = connection.execute(_PAYLOADS, {"digests": digests[start : start + DIGESTS_PER_QUERY]})
@@ -148,7 +148,7 @@ def payload_bodies(connection: Connection, digests: Sequence[str]) -> Mapping[st
 
 
 def tasks(connection: Connection, scope: Scope, query: TaskFilter) -> TaskPage:
-    """Return one page of *scope*'s heads and how many there are in all."""
+    """Return one page of *scope*'s heads and how many there are in all: two statements."""
     cursor = cursor_of(scope, query)
     conditions = _conditions(scope, query)
     total = connection.execute(select(func.count()).select_from(head).where(*conditions)).scalar_one()
