@@ -221,10 +221,10 @@ class MemoryJournal(MemoryPushes):
         unused = {digest for held in gone for digest in held.digests} - used
         for digest in unused:
             del self._payloads[digest]
+        self._keys = {name: key for name, key in self._keys.items() if key.task_id in self._coordinations}
         keys = sorted((key.at, name) for name, key in self._keys.items() if key.is_acceptance and key.at < keys_before)
         for _, name in keys[:limit]:
             del self._keys[name]
-        self._keys = {name: key for name, key in self._keys.items() if key.task_id in self._coordinations}
         return Pruned(len(gone), len(unused), min(len(keys), limit))
 
     def subscribe(self, task_id: str) -> AbstractAsyncContextManager[Subscription]:

@@ -673,6 +673,12 @@ async def test_a_key_goes_with_its_task(journal):
     assert await journal.accept(new_task("t2"), record(), key="k") == Acceptance("t2", created=True)
 
 
+async def test_a_key_that_goes_with_its_task_is_not_counted_once_more(journal):
+    await journal.accept(new_task("t1"), record("accepted"), key="k")
+    await journal.append(await journal.claim("t1", "driver"), [record("end")], CLOSED)
+    assert await journal.prune(closed_before=ANY_TIME, keys_before=ANY_TIME) == Pruned(coordinations=1)
+
+
 async def test_what_was_put_is_recognised_as_long_as_its_task_is_there(journal):
     claim = await claimed(journal)
     await journal.put("t1", record("answer"), key="k")

@@ -39,7 +39,8 @@ def killed_after(path, lines: int) -> dict[str, int]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         heard = [process.stdout.readline() for _ in range(lines)]
         process.kill()
-        rest, errors = process.communicate()
+        # Not `communicate`: it would leave out what the lines before it left in the buffer.
+        rest, errors = process.stdout.read(), process.stderr.read()
     assert process.returncode == -signal.SIGKILL, errors
     # What the kill cut off in the middle of a line was not said.
     whole = [line.split() for line in "".join([*heard, rest]).split("\n")[:-1]]
