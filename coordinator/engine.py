@@ -87,14 +87,11 @@ class Engine:
     live: dict[str, Mailbox] = field(default_factory=dict)
     is_released: bool = False
 
-    async def turn(self, task_id: str, after: int | None = None) -> int | None:
-        """Drive *task_id* until it is closed or parked; return the epoch it was driven in, None when it was closed.
-
-        With *after*, it is claimed on top of that epoch only. Raises `ClaimLost` when somebody else took over.
-        """
-        claim = await self.journal.claim(task_id, self.name, after=after)
+    async def turn(self, task_id: str) -> None:
+        """Drive *task_id* until it is closed or parked. Raises `ClaimLost` when somebody else took over."""
+        claim = await self.journal.claim(task_id, self.name)
         if claim is None:
-            return None
+            return
         clock = await outlast(partial(database_clock, self.journal))
         coordination, first = await self._taken_up(claim, clock)
         mailbox = self.live[task_id] = Mailbox()
@@ -112,7 +109,6 @@ class Engine:
             log.info("left for the next start", extra={"task": task_id})
         finally:
             del self.live[task_id]
-        return claim.epoch
 
     def release(self) -> None:
         """Let every turn write what it knows and end, now and from now on; remote tasks go on."""
@@ -145,7 +141,7 @@ class Engine:
 
     async def _leave(self, claim: Claim, head: Head) -> None:
         """Leave what a newer program wrote to that: nobody drives it now, and these claims are not held against it."""
-        nobody = await self.journal.claim(claim.task_id, "", after=claim.epoch)
+        nobody = await self.journal.claim(claim.task_id, "")
         if nobody is not None:
             change = HeadChange(head.state, head.status, head.status_at, head.wake_at)
             await self.journal.append(nobody, [], change)

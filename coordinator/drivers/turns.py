@@ -11,7 +11,6 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from enum import Enum, auto
 
 from coordinator.drivers import Load
 from coordinator.engine import Engine
@@ -22,14 +21,6 @@ FULL_S = 5.0
 """After how many seconds to come back to a coordinator that is full."""
 
 log = logging.getLogger(__name__)
-
-
-class Ending(Enum):
-    """What became of a turn."""
-
-    OVER = auto()  #: it came to its end; what is due again, or failed, is the next sweep's
-    LEFT = auto()  #: it was let go, or the database was away: it goes on later
-    LOST = auto()  #: somebody else has claimed the coordination
 
 
 @dataclass(slots=True)
@@ -159,35 +150,33 @@ class Turns(ABC):
         else:
             self.wake(task_id)
 
-    async def _drive(self, task_id: str, after: int | None = None) -> Ending:
-        """Run turns until none follows at once; return what became of the last one.
+    async def _drive(self, task_id: str) -> bool:
+        """Run turns until none follows at once; return whether the last one came to its end.
 
-        With *after*, the first one claims on top of that epoch only, as each later one does on top of its own.
+        What failed is left to the next sweep; what was let go, or is somebody else's now, has not come to its end.
         """
-        ending = Ending.LEFT
+        has_ended = False
         try:
             while True:
-                after = await self.engine.turn(task_id, after)
+                await self.engine.turn(task_id)
                 head = await self.journal.head(task_id)
                 # Something may have been put while the turn was ending.
                 if not self._goes_on(head):
-                    if head is None or head.status is not Status.DUE or not self.engine.is_released:
-                        ending = Ending.OVER
+                    has_ended = head is None or head.status is not Status.DUE or not self.engine.is_released
                     break
         except* ClaimLost:
             log.info("somebody else drives this coordination now", extra={"task": task_id})
-            ending = Ending.LOST
         except* JournalUnavailable as unavailable:
             log.warning("the database is away", extra={"task": task_id, "error": str(unavailable.exceptions[0])})
         except* JournalTooNew as too_new:
             self._note_too_new(task_id, str(too_new.exceptions[0]))
-            ending = Ending.OVER
+            has_ended = True
         except* Exception:
             # One coordination that trips over a bug must not stop the others. It is counted: after a few
             # claims without progress it fails with that reason.
             log.exception("a turn failed", extra={"task": task_id})
-            ending = Ending.OVER
-        return ending
+            has_ended = True
+        return has_ended
 
     def _goes_on(self, head: Head | None) -> bool:
         return head is not None and head.status is Status.DUE and not self.engine.is_released

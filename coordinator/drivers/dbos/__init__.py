@@ -13,17 +13,15 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 
 from typing_extensions import override
 
 from coordinator.drivers.dbos.guard import TICK_S, Guard, executor_name
 from coordinator.drivers.dbos.slots import SharedSlots
 from coordinator.drivers.dbos.workflows import Flight, Workflows
-from coordinator.drivers.turns import Ending, Turns
+from coordinator.drivers.turns import Turns
 from coordinator.errors import JournalUnavailable
 from coordinator.journal import Head, Status
-from coordinator.journal.outage import outlast
 
 __all__ = ["DbosDriver", "executor_name"]
 
@@ -39,10 +37,8 @@ log = logging.getLogger(__name__)
 class _Hosting:
     """One turn under way here."""
 
-    workflow_id: str
     turn: int
     ended: asyncio.Future[bool]
-    after: int | None  #: the epoch that was seen before the turn became ours; None: it was given to us
     task: asyncio.Task[None] | None = None
     is_followed: bool = False  #: another turn is due
 
@@ -60,8 +56,8 @@ class DbosDriver(Turns):
     _group: asyncio.TaskGroup | None = None
     _guarding: asyncio.Task[None] | None = None
     _hosted: dict[str, _Hosting] = field(default_factory=dict)
-    _started: dict[str, int] = field(default_factory=dict)  #: by workflow: the epoch seen before it was ours
     _too_new: set[str] = field(default_factory=set)
+    _forsaken: frozenset[str] = frozenset()  #: workflows of others that cannot write, as of the last sweep
 
     def __post_init__(self) -> None:
         """Let nothing be sent while others may have taken this process for dead, and share slots with them."""
@@ -134,28 +130,21 @@ class DbosDriver(Turns):
 
     async def _start(self, head: Head) -> bool:
         workflow_id = f"{head.task_id}:{head.turn}"
-        if await self._start_as(workflow_id, head):
+        if await self._workflows.start(workflow_id, head.task_id, head.turn):
             return True
         is_driven = head.status is Status.DUE and head.driver in self.guard.alive - {self.engine.name}
         if is_driven or await self._workflows.is_in_flight(workflow_id):
             return False
         # The turn came to its end and it is due again: a timer went off, or it failed. One try for each claim.
-        return await self._start_as(f"{workflow_id}:{head.epoch}", head)
+        return await self._workflows.start(f"{workflow_id}:{head.epoch}", head.task_id, head.turn)
 
-    async def _start_as(self, workflow_id: str, head: Head) -> bool:
-        is_started = await self._workflows.start(workflow_id, head.task_id, head.turn)
-        if is_started and head.task_id not in self._hosted:
-            self._started[workflow_id] = head.epoch  # it is hosted in the next moment
-        return is_started
-
-    async def _host(self, workflow_id: str, task_id: str, turn: int) -> bool:
+    async def _host(self, task_id: str, turn: int) -> bool:
         """Run a turn in our own task group, whoever started it; return whether it came to its end."""
-        after = self._started.pop(workflow_id, None)
         if self.engine.is_released or self._group is None:
             return False
         hosting = self._hosted.get(task_id)
         if hosting is None:
-            hosting = _Hosting(workflow_id, turn, asyncio.get_running_loop().create_future(), after)
+            hosting = _Hosting(turn, asyncio.get_running_loop().create_future())
             self._hosted[task_id] = hosting
             self._turns.add(task_id)
             # Not in the context of the workflow: DBOS would take what is done in it for steps.
@@ -164,32 +153,15 @@ class DbosDriver(Turns):
         return await asyncio.shield(hosting.ended)
 
     async def _run_turn(self, task_id: str, hosting: _Hosting) -> None:
-        ending = Ending.LOST
+        has_ended = False
         try:
-            after = hosting.after
-            while ending is Ending.LOST:
-                if after is None and (after := await self._seen(task_id, hosting)) is None:
-                    break
-                ending, after = await self._drive(task_id, after), None
+            has_ended = await self._drive(task_id)
         finally:
             del self._hosted[task_id]
-            hosting.ended.set_result(ending is Ending.OVER)
+            hosting.ended.set_result(has_ended)
             self._over(task_id)
             if hosting.is_followed:
                 self.wake(task_id)
-
-    async def _seen(self, task_id: str, hosting: _Hosting) -> int | None:
-        """Return the epoch on top of which a turn may be claimed here; None: the turn is somebody else's.
-
-        In this order: whoever is given the turn after we were found to have it claims on top of an epoch that is not
-        older. So a claim that comes late, from a process that stood still meanwhile, changes nothing; and one that
-        came between their look and their claim is lost to them, for they look again and it is their turn.
-        """
-        head = await outlast(partial(self.journal.head, task_id))
-        is_ours = await outlast(partial(self._workflows.is_ours, hosting.workflow_id))
-        if not is_ours:
-            return None
-        return head.epoch if head is not None else 0
 
     @override
     def _goes_on(self, head: Head | None) -> bool:
@@ -220,6 +192,9 @@ class DbosDriver(Turns):
             return ()
         flights = await self._workflows.in_flight()
         await self._hand_over(flights)
+        await self._release_forsaken(
+            [flight for flight in flights if flight.task_id in lost and flight.executor in others]
+        )
         in_flight = {flight.task_id for flight in flights}
         return [task_id for task_id in lost if task_id not in in_flight]
 
@@ -233,6 +208,17 @@ class DbosDriver(Turns):
                     left = await self._workflows.in_flight([executor])
                     log.info("taking over", extra={"detail": f"{len(left)} turns of {executor}"})
                     await self._workflows.give_away(left)
+
+    async def _release_forsaken(self, flights: Sequence[Flight]) -> None:
+        """Give away turns others have, whose claim is ours: it came late, when this process had been taken for dead.
+
+        So they cannot write, and we do not drive. Not at the first sight: whoever begins a turn claims a moment later.
+        """
+        heads = [await self.journal.head(flight.task_id) for flight in flights]
+        claimed_here = {head.task_id for head in heads if head is not None and head.driver == self.engine.name}
+        forsaken = [flight for flight in flights if flight.task_id in claimed_here]
+        await self._workflows.give_away([flight for flight in forsaken if flight.workflow_id in self._forsaken])
+        self._forsaken = frozenset(flight.workflow_id for flight in forsaken)
 
     async def _return(self) -> None:
         """Drop the turns that others took up while this process seemed dead. Raises `JournalUnavailable`."""

@@ -33,8 +33,8 @@ IN_FLIGHT = ["PENDING", "ENQUEUED"]
 OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 PER_DELETE = 500
 
-Host = Callable[[str, str, int], Awaitable[bool]]
-"""Runs, as the workflow of that id, a turn of a task and returns whether it came to its end here."""
+Host = Callable[[str, int], Awaitable[bool]]
+"""Runs a turn of a task and returns whether it came to its end here."""
 
 Turn = Callable[[str, int], Coroutine[None, None, None]]
 
@@ -119,12 +119,6 @@ class Workflows:
             status = await DBOS.get_workflow_status_async(workflow_id)
         return status is not None and status.status in IN_FLIGHT
 
-    async def is_ours(self, workflow_id: str) -> bool:
-        """Whether a turn is to run here: it was started by us, or given to us. Raises `JournalUnavailable`."""
-        with translated():
-            status = await DBOS.get_workflow_status_async(workflow_id)
-        return status is not None and (status.status, status.executor_id) == ("PENDING", self.executor)
-
     async def in_flight(self, executors: Sequence[str] = ()) -> list[Flight]:
         """Return the turns that are not over, all or those of *executors*. Raises `JournalUnavailable`."""
         if not self._is_on:
@@ -173,7 +167,7 @@ class Workflows:
 def _registered(host: Host) -> Turn:
     @DBOS.workflow(name="turn", max_recovery_attempts=None)  # how often it was tried is counted in the head row
     async def turn(task_id: str, number: int) -> None:
-        if not await host(DBOS.workflow_id or "", task_id, number):
+        if not await host(task_id, number):
             # Neither an end nor an error: the row stays as it is, and somebody else goes on.
             raise asyncio.CancelledError
 
