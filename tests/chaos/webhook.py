@@ -60,7 +60,7 @@ async def outage(folder: Path, down_s: float, tasks: int) -> Told:
             await _at(down + down_s)
             up = time.monotonic()
             async with serving(hook, listener(port=int(hook.url.rpartition(":")[2]))), asyncio.timeout(UP_S):
-                await hook.until(lambda: sum(is_over(push) for push in hook.taken) >= tasks)
+                await hook.until(lambda: len({push.path for push in hook.taken if is_over(push)}) >= tasks)
             spent_s = time.monotonic() - up
     keys = {push.headers["idempotency-key"] for push in hook.taken}
     complaints = [f"task {number} was told {seen}" for number in range(tasks) if (seen := missed(hook, number))]
@@ -119,11 +119,10 @@ async def _ready(process: asyncio.subprocess.Process, place: Place, http: httpx.
         while True:
             if process.returncode is not None:
                 raise RuntimeError(place.log.read_text(encoding="utf-8"))
-            try:
+            with suppress(httpx.TransportError):
                 if (await http.get(f"{place.url}/readyz")).is_success:
                     return
-            except httpx.TransportError:
-                await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
