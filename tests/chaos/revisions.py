@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
+import os
 import subprocess
-import tarfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 
 def exported(revision: str, folder: Path) -> Path:
@@ -13,9 +13,11 @@ def exported(revision: str, folder: Path) -> Path:
 
     It runs with the libraries that are installed for this one.
     """
-    archive = subprocess.run(["git", "archive", "--format=tar", revision], capture_output=True, check=False)
-    if archive.returncode:
-        raise SystemExit(f"there is no revision {revision!r} here: {archive.stderr.decode().strip()}")
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-        files.extractall(folder, filter="data")
+    with TemporaryDirectory() as place:
+        # An index of its own: what is staged in the real one stays as it is.
+        settings = {**os.environ, "GIT_INDEX_FILE": str(Path(place) / "index")}
+        read = subprocess.run(["git", "read-tree", revision], env=settings, capture_output=True, check=False)
+        if read.returncode:
+            raise SystemExit(f"there is no revision {revision!r} here: {read.stderr.decode().strip()}")
+        subprocess.run(["git", "checkout-index", "--all", f"--prefix={folder}/"], env=settings, check=True)
     return folder
