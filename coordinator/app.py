@@ -120,11 +120,11 @@ async def assembled(
         journal = wrapping.journal(plain)
         stack.push_async_callback(journal.close)
         driver = _driver(settings, plain, journal, calls)
-        await stack.enter_async_context(driver.opened())
+        await directory.refresh()
+        await stack.enter_async_context(driver.opened())  # others may give it turns from here on
         targets = PushTargets(settings.push_allow, wrapping.names)
         courier = await stack.enter_async_context(Courier.open(targets, calls.patience.push_s))
         parts = _parts(settings, plans, directory, journal, driver, stopping or Stopping(), courier)
-        await directory.refresh()
         async with asyncio.TaskGroup() as group:
             background = [
                 group.create_task(each(parts)) for each in (_driving, _pushing, _refreshing, _upkeep, _quieting)

@@ -21,9 +21,9 @@ from coordinator.core.coordination import Coordination
 from coordinator.core.view import view_of
 from coordinator.dispatch import Dispatch
 from coordinator.errors import IllegalTransition, JournalTooNew
-from coordinator.journal import HIDDEN, Claim, Head, HeadChange, InboxItem, Journal, Status
+from coordinator.journal import HIDDEN, Claim, Head, HeadChange, InboxItem, Journal, Status, outage
 from coordinator.journal.codec import decode, decode_all, encode, encode_view
-from coordinator.journal.outage import append, outlast
+from coordinator.journal.outage import outlast
 from coordinator.outbound import AgentCalls, Allowance, Fact
 
 MOST_IDLE_CLAIMS = 5
@@ -87,11 +87,14 @@ class Engine:
     live: dict[str, Mailbox] = field(default_factory=dict)
     is_released: bool = False
 
-    async def turn(self, task_id: str) -> None:
-        """Drive *task_id* until it is closed or parked. Raises `ClaimLost` when somebody else took over."""
-        claim = await self.journal.claim(task_id, self.name)
+    async def turn(self, task_id: str, after: int | None = None) -> int | None:
+        """Drive *task_id* until it is closed or parked; return the epoch it was driven in, None when it was closed.
+
+        With *after*, it is claimed on top of that epoch only. Raises `ClaimLost` when somebody else took over.
+        """
+        claim = await outage.claim(self.journal, task_id, self.name, after)
         if claim is None:
-            return
+            return None
         clock = await outlast(partial(database_clock, self.journal))
         coordination, first = await self._taken_up(claim, clock)
         mailbox = self.live[task_id] = Mailbox()
@@ -109,6 +112,7 @@ class Engine:
             log.info("left for the next start", extra={"task": task_id})
         finally:
             del self.live[task_id]
+        return claim.epoch
 
     def release(self) -> None:
         """Let every turn write what it knows and end, now and from now on; remote tasks go on."""
@@ -141,7 +145,7 @@ class Engine:
 
     async def _leave(self, claim: Claim, head: Head) -> None:
         """Leave what a newer program wrote to that: nobody drives it now, and these claims are not held against it."""
-        nobody = await self.journal.claim(claim.task_id, "")
+        nobody = await self.journal.claim(claim.task_id, "", after=claim.epoch)
         if nobody is not None:
             change = HeadChange(head.state, head.status, head.status_at, head.wake_at)
             await self.journal.append(nobody, [], change)
@@ -218,7 +222,7 @@ class _Turn:
         events = [decode(item.record) for item in items] + [fact.event for fact in facts]
         issued = [command.id for event in events for command in self.coordination.receive(event)]
         change = self._change(events)
-        self.claim = await append(
+        self.claim = await outage.append(
             self.journal,
             self.claim,
             [encode(event) for event in events],

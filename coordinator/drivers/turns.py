@@ -150,15 +150,16 @@ class Turns(ABC):
         else:
             self.wake(task_id)
 
-    async def _drive(self, task_id: str) -> bool:
+    async def _drive(self, task_id: str, after: int | None = None) -> bool:
         """Run turns until none follows at once; return whether the last one came to its end.
 
+        With *after*, the first one claims on top of that epoch only, as each later one does on top of its own.
         What failed is left to the next sweep; what was let go, or is somebody else's now, has not come to its end.
         """
         has_ended = False
         try:
             while True:
-                await self.engine.turn(task_id)
+                after = await self.engine.turn(task_id, after)
                 head = await self.journal.head(task_id)
                 # Something may have been put while the turn was ending.
                 if not self._goes_on(head):

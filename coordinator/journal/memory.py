@@ -127,12 +127,14 @@ class MemoryJournal(MemoryPushes):
         self._signals.hint(task_id)
         return True
 
-    async def claim(self, task_id: str, driver: str) -> Claim | None:
-        """Take the right to drive; None when it is closed or unknown."""
+    async def claim(self, task_id: str, driver: str, *, after: int | None = None) -> Claim | None:
+        """Take the right to drive, with *after* only while that is the epoch; None when it is closed or unknown."""
         held = self._open_tasks().get(task_id)
         if held is None or held.head.status is Status.CLOSED:
             return None
         head = held.head
+        if after not in {None, head.epoch}:
+            raise ClaimLost
         held.head = replace(head, epoch=head.epoch + 1, idle_claims=head.idle_claims + 1, driver=driver)
         return Claim(task_id, held.head.epoch, held.head.seq)
 

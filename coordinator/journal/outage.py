@@ -11,13 +11,15 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from coordinator.core.model import Payload
 from coordinator.errors import ClaimLost, JournalClosed, JournalUnavailable
-from coordinator.journal.protocol import Claim, HeadChange, Journal, Record
+from coordinator.journal.protocol import Claim, Head, HeadChange, Journal, Record
 
 T = TypeVar("T")
+C = TypeVar("C", Claim, "Claim | None")
 
 FIRST_PAUSE_S = 0.1
 MOST_PAUSE_S = 2.0
@@ -44,9 +46,22 @@ async def outlast(ask: Callable[[], Awaitable[T]]) -> T:
             return answer
 
 
+async def claim(journal: Journal, task_id: str, driver: str, after: int | None) -> Claim | None:
+    """Claim *task_id* as `Journal.claim` does, but wait for a database that is away. Raises `ClaimLost`.
+
+    A claim that failed may have been made all the same: one that stands in our name on top of *after* is ours.
+    """
+
+    def made(head: Head) -> Claim | None:
+        is_ours = after is not None and (head.driver, head.epoch) == (driver, after + 1)
+        return Claim(task_id, head.epoch, head.seq) if is_ours else None
+
+    return await _outlast_in_doubt(journal, task_id, partial(journal.claim, task_id, driver, after=after), made)
+
+
 async def append(
     journal: Journal,
-    claim: Claim,
+    held: Claim,
     records: Sequence[Record],
     change: HeadChange,
     *,
@@ -59,20 +74,33 @@ async def append(
     as our records are, is ours. Raises `ClaimLost`.
     """
     kept = tuple(payloads)
-    written = replace(claim, seq=claim.seq + len(records))
+    written = replace(held, seq=held.seq + len(records))
+
+    def made(head: Head) -> Claim | None:
+        return written if (head.epoch, head.seq) == (written.epoch, written.seq) else None
+
+    once = partial(journal.append, held, records, change, consumed=consumed, payloads=kept)
+    return await _outlast_in_doubt(journal, held.task_id, once, made)
+
+
+async def _outlast_in_doubt(
+    journal: Journal, task_id: str, ask: Callable[[], Awaitable[C]], made: Callable[[Head], C | None]
+) -> C:
+    """Outlast; what seems lost after a failure may have been done by it: *made* tells by the head."""
     was_refused = False
 
-    async def once() -> Claim:
+    async def once() -> C:
         nonlocal was_refused
         try:
-            return await journal.append(claim, records, change, consumed=consumed, payloads=kept)
+            return await ask()
         except JournalUnavailable:
             was_refused = True
             raise
         except ClaimLost:
-            head = await journal.head(claim.task_id) if was_refused else None
-            if head is None or (head.epoch, head.seq) != (written.epoch, written.seq):
+            head = await journal.head(task_id) if was_refused else None
+            found = made(head) if head is not None else None
+            if found is None:
                 raise
-            return written
+            return found
 
     return await outlast(once)

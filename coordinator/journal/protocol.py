@@ -214,8 +214,11 @@ class Journal(PushBook, Protocol):
         """
         ...
 
-    async def claim(self, task_id: str, driver: str) -> Claim | None:
-        """Take the right to drive: epoch + 1, `idle_claims` + 1. None when it is closed or unknown."""
+    async def claim(self, task_id: str, driver: str, *, after: int | None = None) -> Claim | None:
+        """Take the right to drive: epoch + 1, `idle_claims` + 1. None when it is closed or unknown.
+
+        With *after*, only while that is still the epoch. Raises `ClaimLost` when somebody has claimed it since.
+        """
         ...
 
     async def inbox(self, task_id: str) -> Sequence[InboxItem]:

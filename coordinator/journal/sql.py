@@ -137,9 +137,9 @@ class SqlJournal(SqlPushes):
         )
         return await self._writer.submit(work, task_id=task_id)
 
-    async def claim(self, task_id: str, driver: str) -> Claim | None:
-        """Take the right to drive; None when it is closed or unknown."""
-        work = partial(sql_writes.claim, task_id=task_id, driver=driver)
+    async def claim(self, task_id: str, driver: str, *, after: int | None = None) -> Claim | None:
+        """Take the right to drive, with *after* only while that is the epoch; None when it is closed or unknown."""
+        work = partial(sql_writes.claim, task_id=task_id, driver=driver, after=after)
         return await self._writer.submit(work, task_id=task_id, is_change=False)
 
     async def inbox(self, task_id: str) -> Sequence[InboxItem]:

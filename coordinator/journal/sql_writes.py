@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, case, delete, insert, select, text, update
+from sqlalchemy import BigInteger, bindparam, case, delete, func, insert, select, text, update
 
 from coordinator.errors import ClaimLost, TaskClosed, UnknownTask
 from coordinator.journal.protocol import Acceptance, Claim, Status
@@ -47,7 +47,11 @@ _WAKE = (
 )
 _CLAIM = (
     update(head)
-    .where(head.c.task_id == bindparam("of_task"), head.c.status != Status.CLOSED)
+    .where(
+        head.c.task_id == bindparam("of_task"),
+        head.c.status != Status.CLOSED,
+        head.c.epoch == func.coalesce(bindparam("after", type_=BigInteger), head.c.epoch),
+    )
     .values(epoch=head.c.epoch + 1, idle_claims=head.c.idle_claims + 1)
     .returning(head.c.epoch, head.c.seq)
 )
@@ -127,9 +131,13 @@ def put(
     return True
 
 
-def claim(connection: Connection, task_id: str, driver: str) -> Claim | None:
-    """Take the right to drive; None when it is closed or unknown."""
-    row = connection.execute(_CLAIM, {"of_task": task_id, "driver": driver}).one_or_none()
+def claim(connection: Connection, task_id: str, driver: str, after: int | None) -> Claim | None:
+    """Take the right to drive, with *after* only while that is the epoch; None when it is closed or unknown."""
+    row = connection.execute(_CLAIM, {"of_task": task_id, "driver": driver, "after": after}).one_or_none()
+    if row is None and after is not None:
+        status = connection.execute(_STATUS, {"of_task": task_id}).scalar_one_or_none()
+        if status not in {None, Status.CLOSED}:
+            raise ClaimLost
     return Claim(task_id, row.epoch, row.seq) if row else None
 
 

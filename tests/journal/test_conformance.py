@@ -166,10 +166,21 @@ async def test_a_claim_raises_the_epoch_and_counts(journal):
     assert (head.epoch, head.driver, head.idle_claims, head.status) == (2, "b", 2, Status.DUE)
 
 
-async def test_unknown_and_closed_coordinations_cannot_be_claimed(journal):
-    assert await journal.claim("nobody", "a") is None
+async def test_a_claim_on_top_of_an_epoch_is_lost_once_somebody_has_claimed_since(journal):
+    await accepted(journal)
+    assert await journal.claim("t1", "a", after=0) == Claim("t1", epoch=1, seq=1)
+    with pytest.raises(ClaimLost):
+        await journal.claim("t1", "late", after=0)
+    head = await journal.head("t1")
+    assert (head.epoch, head.driver, head.idle_claims) == (1, "a", 1)
+    assert await journal.claim("t1", "b", after=1) == Claim("t1", epoch=2, seq=1)
+
+
+@pytest.mark.parametrize("after", [None, 0, 1, 9])
+async def test_unknown_and_closed_coordinations_cannot_be_claimed(journal, after):
+    assert await journal.claim("nobody", "a", after=after) is None
     await journal.append(await claimed(journal), [], CLOSED)
-    assert await journal.claim("t1", "a") is None
+    assert await journal.claim("t1", "a", after=after) is None
 
 
 async def test_an_append_writes_entries_head_and_payloads_together(journal):

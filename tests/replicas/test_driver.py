@@ -1,18 +1,21 @@
 """One replica in this process, and what others did or do in the same database."""
 
 import asyncio
+import threading
 from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
 
 from coordinator import testing
-from coordinator.core.events import CancelRequested
+from coordinator.core.events import CancelRequested, TurnStarted
 from coordinator.core.model import AgentRef, Need, Payload, SubTask
 from coordinator.drivers.dbos import DbosDriver, executor_name
 from coordinator.drivers.dbos.guard import Guard
+from coordinator.drivers.dbos.workflows import QUEUE
 from coordinator.engine import Engine
-from coordinator.journal import NewTask, Scope, SqlJournal, Status
+from coordinator.errors import JournalUnavailable
+from coordinator.journal import HeadChange, NewTask, Scope, SqlJournal, Status
 from coordinator.journal.codec import encode
 from coordinator.outbound import AgentCalls, Patience, shared_http_client
 from coordinator.testing import Behaviour, Specialist
@@ -76,6 +79,48 @@ class Watched(DbosDriver):
         return due
 
 
+async def dbos(rig, statement, *about):
+    """Say something to the tables of DBOS, or ask them."""
+    async with await psycopg.AsyncConnection.connect(rig.url, autocommit=True) as connection:
+        await connection.execute("SET search_path TO coordinator_dbos")
+        cursor = await connection.execute(statement, about)
+        return await cursor.fetchall() if cursor.description else []
+
+
+async def belongs_to(rig, executor):
+    """Say that every turn was given to *executor*."""
+    await dbos(rig, "UPDATE workflow_status SET executor_id = %s", executor)
+
+
+async def parked_by(rig, executor, *, wake_in=3600.0):
+    """Accept a task and park it, as *executor* does, whose turn DBOS knows as over."""
+    await rig.accept("t")
+    await parked_again_by(rig, executor, wake_in=wake_in)
+    await rig.driver._workflows.start("t:1", "t", 1)
+    await dbos(rig, "UPDATE workflow_status SET executor_id = %s, status = 'SUCCESS'", executor)
+
+
+async def parked_again_by(rig, executor, *, wake_in):
+    claim = await rig.elsewhere.claim("t", executor)
+    now = await rig.journal.now()
+    change = HeadChange("TASK_STATE_INPUT_REQUIRED", Status.IDLE, now, now + wake_in)
+    await rig.elsewhere.append(claim, [encode(TurnStarted(at=now, epoch=claim.epoch))], change)
+
+
+async def at_rest(rig):
+    """Wait until nothing runs here."""
+    async with asyncio.timeout(10):
+        while rig.driver.load().running:
+            await rig.sweeps(1)
+
+
+async def all_noted(rig):
+    """Wait until DBOS knows of every turn that it is over."""
+    async with asyncio.timeout(10):
+        while await rig.driver._workflows.in_flight():
+            await rig.sweeps(1)
+
+
 @pytest.fixture
 async def rig(postgres_url):
     async with testing.fleet([Specialist("it", STUCK)]) as fleet, shared_http_client(5.0) as http:
@@ -137,11 +182,10 @@ async def test_a_turn_whose_claim_was_taken_writes_nothing_more_and_the_driver_l
         rig.driver.admit("t")
         await rig.fleet.until(lambda: rig.fleet["it"].counts.tasks)
         async with held(Guard(rig.url, OTHER)):
+            await belongs_to(rig, OTHER)
             stolen = await rig.elsewhere.claim("t", OTHER)
             await rig.elsewhere.put("t", encode(CancelRequested(at=await rig.journal.now())))
-            async with asyncio.timeout(10):
-                while rig.driver.load().running:
-                    await rig.sweeps(1)
+            await at_rest(rig)
             assert (await rig.head("t")).epoch == stolen.epoch
             assert [entry.seq for entry in await rig.journal.read("t", stolen.seq)] == []
         # And when that replica is gone, this one takes it up again.
@@ -164,20 +208,182 @@ async def test_a_turn_that_was_lost_while_the_guard_was_away_ends_when_it_is_bac
             assert ((await rig.head("kept")).epoch, (await rig.head("lost")).epoch) == (1, 2)
 
 
-async def test_a_claim_of_ours_that_came_late_is_driven_here_and_not_left_to_whom_it_was_taken_from(rig):
-    """Taken for dead while it stood still in its claim, this process claims what another one drives by now."""
+class Gated:
+    """A journal at which claims stand still until they are let through."""
+
+    def __init__(self, inner):
+        self.inner, self.is_at_gate, self.gate = inner, asyncio.Event(), asyncio.Event()
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    async def claim(self, task_id, driver, **options):
+        self.is_at_gate.set()
+        await self.gate.wait()
+        return await self.inner.claim(task_id, driver, **options)
+
+
+@pytest.mark.parametrize("is_given", [False, True], ids=["started here", "given to us"])
+async def test_a_claim_that_comes_late_takes_nothing_from_whoever_has_the_turn_by_now(rig, is_given):
+    """Taken for dead while it stood still in its claim, a process claims what another one drives."""
+    async with held(Guard(rig.url, OTHER)):
+        async with rig.driving():
+            await rig.accept("t", by=rig.journal)
+            if is_given:
+                await rig.driver._workflows.start("t:1", "t", 1)
+                await belongs_to(rig, "dead:1:abc")
+                await rig.elsewhere.claim("t", "dead:1:abc")
+            before = (await rig.head("t")).epoch
+            rig.driver.engine.journal = gated = Gated(rig.journal)
+            rig.driver.admit("t")
+            await gated.is_at_gate.wait()
+            await belongs_to(rig, OTHER)
+            await rig.elsewhere.claim("t", OTHER)
+            gated.gate.set()
+            await at_rest(rig)
+        head = await rig.head("t")
+        assert (head.epoch, head.driver) == (before + 1, OTHER)
+
+
+async def test_a_turn_of_ours_goes_on_when_a_late_claim_of_another_came_before_our_own(rig):
     async with held(Guard(rig.url, OTHER)), rig.driving():
         await rig.accept("t", by=rig.journal)
+        rig.driver.engine.journal = gated = Gated(rig.journal)
         rig.driver.admit("t")
+        await gated.is_at_gate.wait()
+        await rig.elsewhere.claim("t", OTHER)
+        gated.gate.set()
+        head = await rig.until("t", lambda head: head.driver == rig.driver.executor)
+        assert head.epoch == 2
         await rig.fleet.until(lambda: rig.fleet["it"].counts.tasks)
-        async with asyncio.timeout(10):
-            while OTHER not in rig.driver.guard.alive:
-                await rig.sweeps(1)
-        async with await psycopg.AsyncConnection.connect(rig.url, autocommit=True) as connection:
-            await connection.execute("UPDATE coordinator_dbos.workflow_status SET executor_id = %s", [OTHER])
-        rig.driver._hosted["t"].task.cancel()
-        head = await rig.until("t", lambda head: head.epoch > 1)
-        assert head.driver == rig.driver.executor
+
+
+@pytest.mark.parametrize("has_claimed", [False, True], ids=["about to claim", "before its first commit"])
+async def test_a_timer_that_went_off_starts_one_turn_only_on_all_replicas(rig, has_claimed):
+    """Each finds it in its own time; until its first commit a turn does not show in what is due."""
+    async with held(Guard(rig.url, OTHER)):
+        await parked_by(rig, OTHER, wake_in=-1)
+        await rig.driver._workflows.start("t:1:1", "t", 1)
+        await belongs_to(rig, OTHER)
+        if has_claimed:
+            await rig.elsewhere.claim("t", OTHER)
+        async with rig.driving():
+            await rig.sweeps()
+            rig.driver.wake("t")
+            await at_rest(rig)
+        assert (await rig.head("t")).driver == OTHER
+        assert await dbos(rig, "SELECT workflow_uuid FROM workflow_status ORDER BY 1") == [("t:1",), ("t:1:1",)]
+
+
+async def test_a_timer_that_went_off_is_found_when_whoever_parked_the_task_is_not_there(rig):
+    await parked_by(rig, "dead:1:abc", wake_in=-1)
+    async with rig.driving():
+        await rig.until("t", lambda head: head.driver == rig.driver.executor)
+
+
+class Away:
+    """A journal whose database is away at the first claim: before it is made, or when its answer is on its way."""
+
+    def __init__(self, inner, *, is_made):
+        self.inner, self.is_made, self.is_away = inner, is_made, True
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    async def claim(self, task_id, driver, **options):
+        is_away, self.is_away = self.is_away, False
+        if self.is_made or not is_away:
+            claim = await self.inner.claim(task_id, driver, **options)
+        if is_away:
+            raise JournalUnavailable("it is being restarted")
+        return claim
+
+
+@pytest.mark.parametrize("is_made", [False, True], ids=["not made", "made all the same"])
+async def test_a_claim_waits_for_a_database_that_is_away(rig, is_made):
+    async with held(Guard(rig.url, OTHER)):
+        await parked_by(rig, OTHER)
+        rig.driver.engine.journal = Away(rig.journal, is_made=is_made)
+        async with rig.driving():
+            await rig.journal.put("t", encode(CancelRequested(at=await rig.journal.now())))
+            rig.driver.wake("t")
+            head = await rig.until("t", lambda head: head.status is Status.CLOSED)
+        assert (head.epoch, head.driver) == (2, rig.driver.executor)
+
+
+async def test_a_turn_of_ours_that_does_not_run_here_is_given_to_whoever_takes_it(rig):
+    """DBOS took it from the queue and could not start it; all others see that a living replica has it."""
+    async with held(Guard(rig.url, OTHER)):
+        await parked_by(rig, OTHER)
+        await rig.driver._workflows.start("t:2", "t", 2)  # nothing can run yet: it is left as it is
+        async with rig.driving():
+            await rig.elsewhere.put("t", encode(CancelRequested(at=await rig.journal.now())))
+            head = await rig.until("t", lambda head: head.status is Status.CLOSED)
+            assert head.driver == rig.driver.executor
+
+
+async def test_a_turn_that_does_not_run_here_is_not_given_away_at_first_sight(rig):
+    """It may be about to begin."""
+
+    async def queue():
+        [(name,)] = await dbos(rig, "SELECT queue_name FROM workflow_status")
+        return name
+
+    await rig.accept("t")
+    await rig.driver._workflows.start("t:1", "t", 1)
+    await rig.driver._give_back()
+    assert await queue() is None
+    await rig.driver._give_back()
+    assert await queue() == QUEUE
+
+
+async def test_a_turn_that_was_taken_from_the_queue_and_is_another_ones_by_now_is_not_begun(rig):
+    """This process stood still between taking it and beginning it."""
+    async with held(Guard(rig.url, OTHER)):
+        await rig.accept("t")
+        await rig.driver._workflows.start("t:1", "t", 1)
+        await belongs_to(rig, OTHER)
+        await rig.elsewhere.claim("t", OTHER)
+        async with rig.driving():
+            await rig.sweeps()
+            assert not await rig.driver._host("t:1", "t", 1)
+        head = await rig.head("t")
+        assert (head.epoch, head.driver) == (1, OTHER)
+
+
+async def test_a_turn_that_ended_before_takes_nothing_from_whoever_drives_the_next_one(rig):
+    """Its end could not be noted, so it is given away."""
+    async with held(Guard(rig.url, OTHER)):
+        await parked_by(rig, OTHER)
+        await rig.elsewhere.put("t", encode(CancelRequested(at=await rig.journal.now())))
+        await rig.elsewhere.claim("t", OTHER)
+        await dbos(rig, "UPDATE workflow_status SET status = 'PENDING', executor_id = %s", rig.driver.executor)
+        async with rig.driving():
+            await all_noted(rig)
+        head = await rig.head("t")
+        assert (head.epoch, head.driver) == (2, OTHER)
+
+
+async def test_a_driver_that_lets_go_takes_no_more_from_the_queue(rig):
+    def listening():
+        return [thread for thread in threading.enumerate() if thread.name == f"queue-worker-{QUEUE}"]
+
+    async with rig.driving(), asyncio.timeout(10), asyncio.TaskGroup() as group:
+        while not listening():
+            await rig.sweeps(1)
+        rig.driver._turns.add("t")  # something that takes its time to end
+        group.create_task(rig.driver.release())
+        while listening():  # noqa: ASYNC110 - a thread, which tells nobody
+            await asyncio.sleep(0.01)
+        rig.driver._over("t")
+
+
+async def test_work_in_threads_goes_on_while_a_driver_ends(rig):
+    async with rig.driving(), asyncio.TaskGroup() as group:
+        await rig.sweeps()
+        letting_go = group.create_task(rig.driver.release())
+        while not letting_go.done():
+            assert await asyncio.to_thread(lambda: "done") == "done"
 
 
 async def test_a_driver_that_let_go_takes_up_nothing_any_more(rig):
@@ -197,11 +403,8 @@ async def test_turns_that_came_to_their_end_are_forgotten_by_and_by(rig):
         await rig.journal.put("t", encode(CancelRequested(at=await rig.journal.now())))
         rig.driver.admit("t")
         await rig.until("t", lambda head: head.status is Status.CLOSED)
-        async with asyncio.timeout(10):
-            while rig.driver.load().running:
-                await rig.sweeps(1)
+        await all_noted(rig)
         flights = rig.driver._workflows
-        assert await flights.in_flight() == []
         await flights.forget("2000-01-01T00:00:00+00:00")
         assert not await flights.start("t:1", "t", 1)  # it is known to have been
         async with asyncio.timeout(10):

@@ -37,8 +37,10 @@ log = logging.getLogger(__name__)
 class _Hosting:
     """One turn under way here."""
 
+    workflow_id: str
     turn: int
     ended: asyncio.Future[bool]
+    after: int | None  #: the epoch that was seen before the turn was started here; None: it was given to us
     task: asyncio.Task[None] | None = None
     is_followed: bool = False  #: another turn is due
 
@@ -56,8 +58,9 @@ class DbosDriver(Turns):
     _group: asyncio.TaskGroup | None = None
     _guarding: asyncio.Task[None] | None = None
     _hosted: dict[str, _Hosting] = field(default_factory=dict)
+    _started: dict[str, int] = field(default_factory=dict)  #: by workflow: the epoch seen before it was started
+    _stray: frozenset[str] = frozenset()  #: workflows of ours that did not run here, as of the last sweep
     _too_new: set[str] = field(default_factory=set)
-    _forsaken: frozenset[str] = frozenset()  #: workflows of others that cannot write, as of the last sweep
 
     def __post_init__(self) -> None:
         """Let nothing be sent while others may have taken this process for dead, and share slots with them."""
@@ -103,6 +106,7 @@ class DbosDriver(Turns):
     @override
     async def release(self) -> None:
         """Let go of every turn once it has written what it knows, and leave: others take them up at once."""
+        self._workflows.take_no_more()
         await super(DbosDriver, self).release()
         await self._workflows.stop()
         if self._guarding is not None:
@@ -129,39 +133,71 @@ class DbosDriver(Turns):
         return head.status is Status.DUE
 
     async def _start(self, head: Head) -> bool:
-        workflow_id = f"{head.task_id}:{head.turn}"
-        if await self._workflows.start(workflow_id, head.task_id, head.turn):
+        turn_id = f"{head.task_id}:{head.turn}"
+        if await self._start_as(turn_id, head):
             return True
         is_driven = head.status is Status.DUE and head.driver in self.guard.alive - {self.engine.name}
-        if is_driven or await self._workflows.is_in_flight(workflow_id):
+        if is_driven or await self._workflows.is_in_flight(turn_id):
             return False
         # The turn came to its end and it is due again: a timer went off, or it failed. One try for each claim.
-        return await self._workflows.start(f"{workflow_id}:{head.epoch}", head.task_id, head.turn)
+        return await self._start_as(f"{turn_id}:{head.epoch}", head)
 
-    async def _host(self, task_id: str, turn: int) -> bool:
+    async def _start_as(self, workflow_id: str, head: Head) -> bool:
+        self._started[workflow_id] = head.epoch
+        is_started = False
+        try:
+            is_started = await self._workflows.start(workflow_id, head.task_id, head.turn)
+        finally:
+            if not is_started:
+                self._started.pop(workflow_id, None)
+        return is_started
+
+    async def _host(self, workflow_id: str, task_id: str, turn: int) -> bool:
         """Run a turn in our own task group, whoever started it; return whether it came to its end."""
+        after = self._started.pop(workflow_id, None)
+        while (earlier := self._hosted.get(task_id)) is not None:
+            has_ended = await asyncio.shield(earlier.ended)
+            if earlier.turn == turn:
+                return has_ended
         if self.engine.is_released or self._group is None:
             return False
-        hosting = self._hosted.get(task_id)
-        if hosting is None:
-            hosting = _Hosting(turn, asyncio.get_running_loop().create_future())
-            self._hosted[task_id] = hosting
-            self._turns.add(task_id)
-            # Not in the context of the workflow: DBOS would take what is done in it for steps.
-            running, context = self._run_turn(task_id, hosting), contextvars.Context()
-            hosting.task = self._group.create_task(running, name=f"turn:{task_id}", context=context)
+        hosting = _Hosting(workflow_id, turn, asyncio.get_running_loop().create_future(), after)
+        self._hosted[task_id] = hosting
+        self._turns.add(task_id)
+        # Not in the context of the workflow: DBOS would take what is done in it for steps.
+        running, context = self._run_turn(task_id, hosting), contextvars.Context()
+        hosting.task = self._group.create_task(running, name=f"turn:{task_id}", context=context)
         return await asyncio.shield(hosting.ended)
 
     async def _run_turn(self, task_id: str, hosting: _Hosting) -> None:
         has_ended = False
         try:
-            has_ended = await self._drive(task_id)
+            if hosting.after is None:
+                has_ended = await self._take_on(task_id, hosting)
+            else:
+                has_ended = await self._drive(task_id, hosting.after)
         finally:
             del self._hosted[task_id]
             hosting.ended.set_result(has_ended)
             self._over(task_id)
             if hosting.is_followed:
                 self.wake(task_id)
+
+    async def _take_on(self, task_id: str, hosting: _Hosting) -> bool:
+        """Drive a turn that was given to us, if it still is and is not over; return whether it came to its end.
+
+        The head first, then whose the turn is: whoever has it after us claims on top of an epoch that is not older.
+        So our claim changes nothing when it comes late, from a process that stood still before it.
+        """
+        try:
+            head = await self.journal.head(task_id)
+            if head is None or head.status is Status.CLOSED or head.turn != hosting.turn:
+                return True  # it had ended before, and that could not be noted
+            is_ours = await self._workflows.is_ours(hosting.workflow_id)
+        except JournalUnavailable as error:
+            log.warning("a turn could not be taken up", extra={"task": task_id, "error": str(error)})
+            return False
+        return is_ours and await self._drive(task_id, head.epoch)
 
     @override
     def _goes_on(self, head: Head | None) -> bool:
@@ -182,43 +218,40 @@ class DbosDriver(Turns):
         """Return what nobody drives who is alive; what an executor left behind is given to whoever takes it first."""
         if not self.guard.may_judge or self.engine.is_released:
             return ()
+        await self._give_back()
         waiting, others = tuple(self._waiting), self.guard.alive - {self.engine.name}
         due = await self.journal.due(await self.journal.now(), others)
         for task_id in set(waiting).difference(due):
             self._waiting.pop(task_id, None)  # it has begun elsewhere
+        self._too_new.intersection_update(due)
         open_here = self._turns | self._waiting.keys() | self._too_new
         lost = [task_id for task_id in due if task_id not in open_here]
         if not lost:
             return ()
         flights = await self._workflows.in_flight()
         await self._hand_over(flights)
-        await self._release_forsaken(
-            [flight for flight in flights if flight.task_id in lost and flight.executor in others]
-        )
         in_flight = {flight.task_id for flight in flights}
         return [task_id for task_id in lost if task_id not in in_flight]
 
+    async def _give_back(self) -> None:
+        """Give away turns of ours that do not run here: their start failed, their claim was lost, their end not noted.
+
+        Not at first sight: they may be about to begin, or their end about to be noted.
+        """
+        own = await self._workflows.in_flight([self.engine.name])
+        hosted = {(task_id, hosting.turn) for task_id, hosting in self._hosted.items()}
+        stray = [flight for flight in own if (flight.task_id, flight.turn) not in hosted]
+        await self._workflows.give_away([flight for flight in stray if flight.workflow_id in self._stray])
+        self._stray = frozenset(flight.workflow_id for flight in stray)
+
     async def _hand_over(self, flights: Sequence[Flight]) -> None:
-        """Give away the turns of the dead, and our own that run here no more."""
-        own = [flight for flight in flights if flight.executor == self.engine.name]
-        await self._workflows.give_away([flight for flight in own if flight.task_id not in self._turns])
+        """Give away the turns of the dead."""
         for executor in {flight.executor for flight in flights} - self.guard.alive - {"", self.engine.name}:
             async with self.guard.standing_in_for(executor) as is_dead:
                 if is_dead:
                     left = await self._workflows.in_flight([executor])
                     log.info("taking over", extra={"detail": f"{len(left)} turns of {executor}"})
                     await self._workflows.give_away(left)
-
-    async def _release_forsaken(self, flights: Sequence[Flight]) -> None:
-        """Give away turns others have, whose claim is ours: it came late, when this process had been taken for dead.
-
-        So they cannot write, and we do not drive. Not at the first sight: whoever begins a turn claims a moment later.
-        """
-        heads = [await self.journal.head(flight.task_id) for flight in flights]
-        claimed_here = {head.task_id for head in heads if head is not None and head.driver == self.engine.name}
-        forsaken = [flight for flight in flights if flight.task_id in claimed_here]
-        await self._workflows.give_away([flight for flight in forsaken if flight.workflow_id in self._forsaken])
-        self._forsaken = frozenset(flight.workflow_id for flight in forsaken)
 
     async def _return(self) -> None:
         """Drop the turns that others took up while this process seemed dead. Raises `JournalUnavailable`."""

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coro
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, error
 from sqlalchemy.exc import SQLAlchemyError
@@ -33,8 +34,8 @@ IN_FLIGHT = ["PENDING", "ENQUEUED"]
 OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 PER_DELETE = 500
 
-Host = Callable[[str, int], Awaitable[bool]]
-"""Runs a turn of a task and returns whether it came to its end here."""
+Host = Callable[[str, str, int], Awaitable[bool]]
+"""Runs, as the workflow of that id, a turn of a task and returns whether it came to its end here."""
 
 Turn = Callable[[str, int], Coroutine[None, None, None]]
 
@@ -49,7 +50,12 @@ class Flight:
     @property
     def task_id(self) -> str:
         """The task it is a turn of."""
-        return self.workflow_id.partition(":")[0]
+        return self.workflow_id.split(":")[0]
+
+    @property
+    def turn(self) -> int:
+        """Which one of its turns."""
+        return int(self.workflow_id.split(":")[1])
 
 
 @dataclass(slots=True)
@@ -59,6 +65,7 @@ class Workflows:
     url: str
     executor: str
     host: Host
+    _dbos: DBOS | None = None
     _turn: Turn | None = None
     _is_on: bool = False
     _stopping: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -94,7 +101,7 @@ class Workflows:
             "enable_otlp": False,
             "log_level": "ERROR",
         }
-        dbos = DBOS(config=config)
+        self._dbos = dbos = DBOS(config=config)
         self._turn = _registered(self.host)
         DBOS.launch()
         # Its threads would wait for a database that is away as long as that takes, and the end of the process for
@@ -113,11 +120,19 @@ class Workflows:
                 return False
         return True
 
-    async def is_in_flight(self, workflow_id: str) -> bool:
-        """Whether a turn was started and has not come to its end. Raises `JournalUnavailable`."""
+    async def is_in_flight(self, turn_id: str) -> bool:
+        """Whether a turn was started, whenever, and has not come to its end. Raises `JournalUnavailable`."""
+        with translated():
+            rows = await DBOS.list_workflows_async(
+                status=IN_FLIGHT, workflow_id_prefix=turn_id, load_input=False, load_output=False
+            )
+        return any(f"{row.workflow_id}:".startswith(f"{turn_id}:") for row in rows)
+
+    async def is_ours(self, workflow_id: str) -> bool:
+        """Whether a turn is to run here: it was started by us, or given to us. Raises `JournalUnavailable`."""
         with translated():
             status = await DBOS.get_workflow_status_async(workflow_id)
-        return status is not None and status.status in IN_FLIGHT
+        return status is not None and (status.status, status.executor_id) == ("PENDING", self.executor)
 
     async def in_flight(self, executors: Sequence[str] = ()) -> list[Flight]:
         """Return the turns that are not over, all or those of *executors*. Raises `JournalUnavailable`."""
@@ -150,24 +165,34 @@ class Workflows:
             if len(rows) < PER_DELETE:
                 return
 
+    def take_no_more(self) -> None:
+        """Leave what is given away to others; turns under way go on, and more can be started."""
+        if self._dbos is not None:
+            for event in self._dbos.background_thread_stop_events:  # as DBOS itself begins its end
+                event.set()
+
     async def stop(self) -> None:
         """Take no more turns; those under way must have been let go. A second time does nothing."""
         async with self._stopping:
             if not self._is_on:
                 return
             self._is_on = False
+            # DBOS made its threads the ones of this loop, and is about to send them home.
+            loop, threads = asyncio.get_running_loop(), ThreadPoolExecutor(thread_name_prefix="asyncio")
+            loop.set_default_executor(threads)
             try:
                 # In a thread: what it waits for may need this loop.
-                await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+                await loop.run_in_executor(threads, partial(DBOS.destroy, destroy_registry=True))
             finally:
-                # DBOS made its threads the ones of this loop, and has just sent them home.
-                asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
+                loop.set_default_executor(
+                    threads
+                )  # a turn that was just coming to its end made DBOS's the loop's again
 
 
 def _registered(host: Host) -> Turn:
     @DBOS.workflow(name="turn", max_recovery_attempts=None)  # how often it was tried is counted in the head row
     async def turn(task_id: str, number: int) -> None:
-        if not await host(task_id, number):
+        if not await host(DBOS.workflow_id or "", task_id, number):
             # Neither an end nor an error: the row stays as it is, and somebody else goes on.
             raise asyncio.CancelledError
 
