@@ -20,7 +20,7 @@ from coordinator.core.extension import URI
 from coordinator.core.model import AgentRef, FailureKind, RemoteTask
 from coordinator.directory import GRPC
 from coordinator.outbound.bounds import MOST_ANSWER, AnswerTooLarge, Bounds, bounded, paced
-from coordinator.outbound.channels import Channels, check_installed
+from coordinator.outbound.channels import CONNECT_S, Channels, check_installed
 from coordinator.outbound.failures import CallFailed, translated
 from coordinator.outbound.outgoing import Outgoing
 from coordinator.outbound.permits import IDEMPOTENCY_KEY, PERMIT, Permit, PermittedRequest, at_once
@@ -32,7 +32,6 @@ from coordinator.outbound.ways import Ways
 from coordinator.wire import timestamp
 
 CLOCKS_DIFFER_S = 300.0
-CONNECT_S = 10.0
 MOST_PAGES = 100
 """Pages of ListTasks that are read to find one task: an agent may name a next page for ever."""
 
@@ -163,13 +162,21 @@ class AgentCalls:
         timeout_s = self.patience.silence_s if streaming else None
         context = self._context(agent, headers, timeout_s=timeout_s, credential=credential)
         with translated():
-            if agent.binding == GRPC and self.channels is not None:
-                await self.channels.connected(agent)
-            await self.permit()
+            await self._permitted(agent)
             PERMIT.set(self.permit)
             answers = self._client(agent, streaming=streaming).send_message(request, context=context)
             async for response in self._heard(agent, answers, timeout_s):
                 yield response
+
+    async def _permitted(self, agent: AgentRef) -> None:
+        """Wait until a message to *agent* may go out; over gRPC, which keeps what has no connection, until it does."""
+        channels = self.channels if agent.binding == GRPC else None
+        while True:
+            if channels is not None:
+                await channels.connected(agent)
+            await self.permit()
+            if channels is None or channels.is_settled(agent):
+                return
 
     async def subscribe(
         self, agent: AgentRef, remote: RemoteTask, credential: str = ""

@@ -14,15 +14,21 @@ from coordinator.directory import GRPC
 from coordinator.extras import GRPC_EXTRA, speaks_grpc
 from coordinator.outbound.failures import CallFailed, Trouble
 
+CONNECT_S = 10.0
+"""How long connecting to an agent may take, over whatever binding."""
+
 
 class Channels(Protocol):
     """Connections to agents that speak gRPC."""
 
     def to(self, agent: AgentRef) -> Any:
-        """Return the channel to *agent*. Raises `ValueError` for a URL that names none."""
+        """Return the channel to *agent*. Raises `CallFailed` for a URL that names none."""
 
     async def connected(self, agent: AgentRef) -> None:
         """Wait until a call to *agent* goes out, or fails, at once. Raises as `to` does, and `httpx.ConnectError`."""
+
+    def is_settled(self, agent: AgentRef) -> bool:
+        """Whether a call to *agent* goes out, or fails, at once. Raises as `to` does."""
 
 
 def check_installed(agent: AgentRef, channels: Channels | None) -> None:

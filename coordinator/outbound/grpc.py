@@ -18,22 +18,20 @@ from urllib.parse import urlsplit
 import grpc
 import httpx
 
-from coordinator.core.model import AgentRef
+from coordinator.core.model import AgentRef, Failure, FailureKind
 from coordinator.outbound.bounds import MOST_ANSWER
+from coordinator.outbound.channels import CONNECT_S
+from coordinator.outbound.failures import CallFailed, Trouble
 
 TLS_BY_SCHEME = {"https": True, "grpcs": True, "http": False, "grpc": False}
 PORTS = {True: 443, False: 80}
-CONNECT_S = 10.0
 UNSETTLED = (grpc.ChannelConnectivity.IDLE, grpc.ChannelConnectivity.CONNECTING)
 
 OPTIONS = (
     ("grpc.max_send_message_length", -1),
     ("grpc.enable_retries", 0),  # who sends again, and when, is decided here: a send may have side effects
     ("grpc.initial_reconnect_backoff_ms", 200),
-    (
-        "grpc.min_reconnect_backoff_ms",
-        round(CONNECT_S * 1000),
-    ),  # which gRPC also takes for how long connecting may take
+    ("grpc.min_reconnect_backoff_ms", round(CONNECT_S * 1000)),  # gRPC's word for how long connecting may take, too
     ("grpc.max_reconnect_backoff_ms", 2_000),  # an agent that is back is found soon
     ("grpc.compression_enabled_algorithms_bitset", 1),  # a small answer could become any size
     ("grpc.enable_http_proxy", 0),  # as over HTTP: the environment's proxy is not asked
@@ -72,6 +70,11 @@ class _Channel:
         opening = self._channel.unary_stream(*args, **options)
         return lambda *request, **context: _Stream(opening(*request, **context))
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is a connection, or none to be had."""
+        return self._channel.get_state() not in UNSETTLED
+
     async def settled(self) -> None:
         """Connect, and return once there is a connection, or none to be had."""
         while (state := self._channel.get_state(try_to_connect=True)) in UNSETTLED:
@@ -87,8 +90,11 @@ class GrpcChannels:
     _open: dict[tuple[str, bool], Any] = field(default_factory=dict)
 
     def to(self, agent: AgentRef) -> Any:
-        """Return the channel to *agent*. Raises `ValueError` for a URL that names no host and port."""
-        target, is_secure = target_of(agent.url, self.tls_of(agent.name))
+        """Return the channel to *agent*. Raises `CallFailed` for a URL that names no host and port."""
+        try:
+            target, is_secure = target_of(agent.url, self.tls_of(agent.name))
+        except ValueError as error:
+            raise CallFailed(Trouble(Failure(FailureKind.REFUSED, f"nothing was sent: {error}"))) from error
         if (target, is_secure) not in self._open:
             options = [*OPTIONS, ("grpc.max_receive_message_length", self.max_answer)]
             self._open[target, is_secure] = _Channel(
@@ -110,6 +116,11 @@ class GrpcChannels:
         except TimeoutError:
             message = f"{agent.url}: nothing within {CONNECT_S:g} s"
             raise httpx.ConnectError(message) from None
+
+    def is_settled(self, agent: AgentRef) -> bool:
+        """Whether a call to *agent* goes out, or fails, at once. Raises as `to` does."""
+        is_settled: bool = self.to(agent).is_settled
+        return is_settled
 
     async def close(self) -> None:
         """Close all of them."""

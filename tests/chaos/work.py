@@ -36,6 +36,7 @@ SPECIALISTS = (
     Specialist("faster", _busy("second", 0.1)),
     Specialist("lister", Behaviour(artifacts=(answers.text("one\ntwo\nthree"),), work_s=0.1)),
     Specialist("asker", (Behaviour(end="input_required", end_text="which one?", work_s=0.1), _busy("that one", 0.1))),
+    Specialist("silent", Behaviour(end="input_required", end_text="is anybody there?", work_s=0.1)),
     Specialist("writer", _busy("written", 0.2)),
     *(Specialist(f"stuck-{letter}", STUCK) for letter in "abcdefgh"),
 )
@@ -77,6 +78,8 @@ PLANS: Mapping[str, dict[str, Any]] = {
         },
     },
     "asked": {"all": _stage(["asker", "steady-b"])},
+    # Long enough to be parked: its timer is found by every replica that looks.
+    "unanswered": {"stages": {"all": _stage(["silent", "steady-a"])}, "unanswered": {"after": "2.5s", "then": "take"}},
     "canceled": {"all": _stage(["stuck-f", "stuck-g", "stuck-h"])},
 }
 
@@ -86,7 +89,8 @@ EXPECTED = {name: "TASK_STATE_CANCELED" if name == "canceled" else "TASK_STATE_C
 def write_plans(folder: Path) -> Path:
     """Write every plan as a file, and return *folder*."""
     folder.mkdir()
-    for name, stages in PLANS.items():
-        plan = {"name": name, "description": f"Work that is {name}.", "stages": stages}
+    for name, known in PLANS.items():
+        about = known if "stages" in known else {"stages": known}
+        plan = {"name": name, "description": f"Work that is {name}.", **about}
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(plan, sort_keys=False), encoding="utf-8")
     return folder

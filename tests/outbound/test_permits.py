@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import pytest
 from grpc import ChannelConnectivity
@@ -26,6 +28,41 @@ class Gate:
         if self.left < 0:
             self.held.set()
             await self.opened.wait()
+
+
+class Tunnel:
+    """Carries bytes to a port, and can drop every connection it has."""
+
+    def __init__(self, port):
+        self._port, self._ends = port, []
+
+    def cut(self):
+        for end in self._ends:
+            end.transport.abort()
+
+    async def carry(self, near_in, near_out):
+        far_in, far_out = await asyncio.open_connection("127.0.0.1", self._port)
+        self._ends += near_out, far_out
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._pump(near_in, far_out))
+            group.create_task(self._pump(far_in, near_out))
+
+    async def _pump(self, reader, writer):
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+        writer.close()
+
+
+@asynccontextmanager
+async def tunnel_to(it):
+    """Lead all calls of *it* through a tunnel."""
+    tunnel = Tunnel(int(it.ref.url.rpartition(":")[2]))
+    async with await asyncio.start_server(tunnel.carry, "127.0.0.1") as server:
+        it.ref = replace(it.ref, url=f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        yield tunnel
+        server.close()
+        tunnel.cut()
 
 
 async def held_back(it, gate):
@@ -100,3 +137,33 @@ async def test_over_grpc_an_agent_that_accepts_no_connection_is_unreachable_in_t
             assert failure.kind is FailureKind.UNREACHABLE
             assert it.ref.url in failure.message
             assert not gate.held.is_set()
+
+
+@WAYS
+async def test_over_grpc_a_message_asks_anew_when_its_connection_was_lost_while_it_was_held_back(
+    streaming,
+):
+    async with (
+        grpc_rig(Behaviour(artifacts=(answers.text("fine"),)), streaming=streaming) as it,
+        tunnel_to(it) as tunnel,
+    ):
+        channel = it.calls.channels.to(it.ref)._channel
+        states = []
+
+        async def permit():
+            if not states:
+                tunnel.cut()
+                await channel.wait_for_state_change(ChannelConnectivity.READY)
+            states.append(channel.get_state())
+
+        it.calls.permit = permit
+        assert (await it.sent()).texts == ["fine"]
+        assert states == [ChannelConnectivity.IDLE, ChannelConnectivity.READY]
+
+
+async def test_a_grpc_address_that_is_none_is_refused_and_nothing_is_sent():
+    async with grpc_rig(Behaviour()) as it:
+        it.ref = AgentRef("it", "127.0.0.1:99999", "GRPC")
+        failure = (await it.sent()).failure
+        assert failure.kind is FailureKind.REFUSED
+        assert "Port out of range" in failure.message
