@@ -140,7 +140,7 @@ class Round:
         """Start a replica, and again whenever it has died, until the round is over."""
         while not self.is_over:
             fault = f"{self.rng.choice(POINTS)}@{self.rng.randint(1, 5)}" if is_armed else ""
-            replica.is_armed, is_armed = is_armed, False
+            replica.is_armed, is_armed, replica.life = is_armed, False, None
             replica.life = life = await replica.nursery.start(replica.place, fault)
             self.tally.processes += 1
             was_ready = await life.ready(self.rig.http)
@@ -180,7 +180,9 @@ class Round:
         if older is None or older.successor is None:
             return False
         older.nursery, older.successor = older.successor, None
-        if older.life is not None and not older.life.ended.done():
+        while older.life is None:  # noqa: ASYNC110 - one of the older version is being started at this moment
+            await asyncio.sleep(LOOK_S)
+        if not older.life.ended.done():
             await older.life.stop()
         return True
 

@@ -1,6 +1,7 @@
 """A short chaos of replicas on PostgreSQL: a round for each thing that can befall them."""
 
 import random
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -34,7 +35,12 @@ THIS = Path(__file__).parents[2]
 
 async def test_nothing_is_lost_doubled_or_changed_whatever_befalls_the_replicas(tmp_path):
     rng, tally = random.Random(1), ReplicaTally(replicas=2)
-    async with replica_rig(tmp_path, 2, older=THIS) as rig:
+    older, mark = tmp_path / "older", tmp_path / "older-was-here"
+    for package in ("coordinator", "tests"):
+        shutil.copytree(THIS / package, older / package)
+    with (older / "coordinator" / "__init__.py").open("a", encoding="utf-8") as program:
+        program.write(f"\nopen({str(mark)!r}, 'w').close()\n")
+    async with replica_rig(tmp_path, 2, older=older) as rig:
         expected = await undisturbed_on(rig, tally)
         for faults in ROUNDS:
             await round_on(rig, faults, rng, tally, expected)
@@ -42,6 +48,7 @@ async def test_nothing_is_lost_doubled_or_changed_whatever_befalls_the_replicas(
     assert tally.coordinations == len(PLANS) * (1 + len(ROUNDS))
     assert set(tally.faults) == {*FAULTS, ROLL}
     assert tally.faults[ROLL] == 2
+    assert mark.exists()
 
 
 def test_everything_befalls_the_replicas_in_enough_rounds():

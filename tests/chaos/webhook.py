@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import socket
 import sys
 import tempfile
 import time
@@ -21,10 +22,10 @@ import httpx
 import yaml
 
 from coordinator.testing import Behaviour, Specialist, answers, fleet_process
-from coordinator.testing.server import listener, serving
+from coordinator.testing.server import serving
 from tests.benchmarks.report import machine
 from tests.chaos.client import Client
-from tests.chaos.process import Place, free_port, place_in
+from tests.chaos.process import Place, place_in
 from tests.protocol.receiver import Receiver, is_over
 
 ASKING = (Behaviour(end="input_required", end_text="which one?"), Behaviour(artifacts=(answers.text("that one"),)))
@@ -47,7 +48,13 @@ class Told:
 
 async def outage(folder: Path, down_s: float, tasks: int) -> Told:
     """Let *tasks* be told to a webhook that is down for *down_s*, and return what it was told in the end."""
-    hook = Receiver(f"http://127.0.0.1:{free_port()}")
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as door:
+        door.bind(("127.0.0.1", 0))  # nobody else gets the port; as long as it does not listen, it refuses everybody
+        return await _outage(folder, down_s, tasks, door)
+
+
+async def _outage(folder: Path, down_s: float, tasks: int, door: socket.socket) -> Told:
+    hook = Receiver(f"http://127.0.0.1:{door.getsockname()[1]}")
     async with _place(folder, tasks) as place, httpx.AsyncClient(timeout=30.0) as http:
         client = Client(place.url, http)
         down = asyncio.get_running_loop().time()
@@ -59,7 +66,7 @@ async def outage(folder: Path, down_s: float, tasks: int) -> Told:
         async with _served(place, http):
             await _at(down + down_s)
             up = time.monotonic()
-            async with serving(hook, listener(port=int(hook.url.rpartition(":")[2]))), asyncio.timeout(UP_S):
+            async with serving(hook, door), asyncio.timeout(UP_S):
                 await hook.until(lambda: len({push.path for push in hook.taken if is_over(push)}) >= tasks)
             spent_s = time.monotonic() - up
     keys = {push.headers["idempotency-key"] for push in hook.taken}

@@ -5,10 +5,12 @@ import json
 import os
 import sys
 
+import httpx
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from coordinator.app import assembled
+from coordinator.app import Wrapping, assembled
 from coordinator.cli.program import program
 from coordinator.config import Settings
 from coordinator.drivers.dbos.guard import Guard, executor_name
@@ -68,11 +70,28 @@ async def test_without_the_extra_a_coordinator_on_postgresql_says_what_to_instal
             pass
 
 
+async def test_a_replica_that_starts_takes_nothing_from_the_queue_before_it_has_asked_its_agents(postgres_url):
+    """An agent that does not answer takes its time; what was given away meanwhile is for others."""
+    seen = []
+
+    async def card(request):
+        async with await psycopg.AsyncConnection.connect(postgres_url) as connection:
+            seen.append(await (await connection.execute("SELECT to_regclass('coordinator_dbos.queues')")).fetchone())
+        return httpx.Response(404)
+
+    settings = Settings(db=postgres_url, agents=("http://it.example",))
+    async with httpx.AsyncClient(transport=httpx.MockTransport(card)) as http:
+        async with assembled(settings, wrapping=Wrapping(http=lambda _: http)):
+            pass
+        assert set(seen) == {(None,)}
+        async with assembled(settings, wrapping=Wrapping(http=lambda _: http)):
+            pass
+    assert seen[-1] == ("coordinator_dbos.queues",)
+
+
 async def test_a_replica_is_ready_once_it_has_its_guard_session_and_says_who_it_is(postgres_url):
     settings = Settings(db=postgres_url, replica="host-a", port=1)
     async with assembled(settings) as application:
-        import httpx
-
         transport = httpx.ASGITransport(application)
         async with httpx.AsyncClient(transport=transport, base_url="http://it") as http, asyncio.timeout(10):
             while (await http.get("/readyz")).status_code != 200:  # noqa: ASYNC110 - as a balancer does
