@@ -86,18 +86,13 @@ async def append(
 async def _outlast_in_doubt(
     journal: Journal, task_id: str, ask: Callable[[], Awaitable[C]], made: Callable[[Head], C | None]
 ) -> C:
-    """Outlast; what seems lost after a failure may have been done by it: *made* tells by the head."""
-    was_refused = False
+    """Outlast; what seems lost may have been done by an earlier try, whose answer was: *made* tells by the head."""
 
     async def once() -> C:
-        nonlocal was_refused
         try:
             return await ask()
-        except JournalUnavailable:
-            was_refused = True
-            raise
         except ClaimLost:
-            head = await journal.head(task_id) if was_refused else None
+            head = await journal.head(task_id)
             found = made(head) if head is not None else None
             if found is None:
                 raise

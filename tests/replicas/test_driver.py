@@ -12,7 +12,7 @@ from coordinator.core.events import CancelRequested, TurnStarted
 from coordinator.core.model import AgentRef, Need, Payload, SubTask
 from coordinator.drivers.dbos import DbosDriver, executor_name
 from coordinator.drivers.dbos.guard import Guard
-from coordinator.drivers.dbos.workflows import QUEUE
+from coordinator.drivers.dbos.workflows import QUEUE, Workflows
 from coordinator.engine import Engine
 from coordinator.errors import JournalUnavailable
 from coordinator.journal import HeadChange, NewTask, Scope, SqlJournal, Status
@@ -96,7 +96,7 @@ async def parked_by(rig, executor, *, wake_in=3600.0):
     """Accept a task and park it, as *executor* does, whose turn DBOS knows as over."""
     await rig.accept("t")
     await parked_again_by(rig, executor, wake_in=wake_in)
-    await rig.driver._workflows.start("t:1", "t", 1)
+    await rig.driver._workflows.start("t:1:0", "t", 1)
     await dbos(rig, "UPDATE workflow_status SET executor_id = %s, status = 'SUCCESS'", executor)
 
 
@@ -230,7 +230,7 @@ async def test_a_claim_that_comes_late_takes_nothing_from_whoever_has_the_turn_b
         async with rig.driving():
             await rig.accept("t", by=rig.journal)
             if is_given:
-                await rig.driver._workflows.start("t:1", "t", 1)
+                await rig.driver._workflows.start("t:1:0", "t", 1)
                 await belongs_to(rig, "dead:1:abc")
                 await rig.elsewhere.claim("t", "dead:1:abc")
             before = (await rig.head("t")).epoch
@@ -272,7 +272,7 @@ async def test_a_timer_that_went_off_starts_one_turn_only_on_all_replicas(rig, h
             rig.driver.wake("t")
             await at_rest(rig)
         assert (await rig.head("t")).driver == OTHER
-        assert await dbos(rig, "SELECT workflow_uuid FROM workflow_status ORDER BY 1") == [("t:1",), ("t:1:1",)]
+        assert await dbos(rig, "SELECT workflow_uuid FROM workflow_status ORDER BY 1") == [("t:1:0",), ("t:1:1",)]
 
 
 async def test_a_timer_that_went_off_is_found_when_whoever_parked_the_task_is_not_there(rig):
@@ -315,11 +315,91 @@ async def test_a_turn_of_ours_that_does_not_run_here_is_given_to_whoever_takes_i
     """DBOS took it from the queue and could not start it; all others see that a living replica has it."""
     async with held(Guard(rig.url, OTHER)):
         await parked_by(rig, OTHER)
-        await rig.driver._workflows.start("t:2", "t", 2)  # nothing can run yet: it is left as it is
+        await rig.driver._workflows.start("t:2:1", "t", 2)  # nothing can run yet: it is left as it is
         async with rig.driving():
             await rig.elsewhere.put("t", encode(CancelRequested(at=await rig.journal.now())))
             head = await rig.until("t", lambda head: head.status is Status.CLOSED)
             assert head.driver == rig.driver.executor
+
+
+async def test_a_turn_that_ended_before_is_not_begun_while_a_later_one_runs_here(rig):
+    await parked_by(rig, "dead:1:abc")
+    rig.driver.engine.journal = gated = Gated(rig.journal)
+    async with rig.driving():
+        await rig.journal.put("t", encode(CancelRequested(at=await rig.journal.now())))
+        rig.driver.wake("t")
+        await gated.is_at_gate.wait()
+        assert await rig.driver._host("t:1:0", "t", 1)
+        gated.gate.set()
+        head = await rig.until("t", lambda head: head.status is Status.CLOSED)
+        assert head.epoch == 2
+
+
+async def driven_by_other(rig):
+    """OTHER drives since a timer went off; the workflow of the time before that is forgotten by now."""
+    await parked_by(rig, OTHER, wake_in=-1)
+    await dbos(rig, "DELETE FROM workflow_status")
+    await rig.driver._workflows.start("t:1:1", "t", 1)
+    await belongs_to(rig, OTHER)
+    claim = await rig.elsewhere.claim("t", OTHER)
+    now = await rig.journal.now()
+    change = HeadChange("TASK_STATE_WORKING", Status.DUE, now)
+    await rig.elsewhere.append(claim, [encode(TurnStarted(at=now, epoch=claim.epoch))], change)
+
+
+async def test_a_message_takes_no_turn_from_whoever_drives_it_however_long_that_goes_on(rig):
+    async with held(Guard(rig.url, OTHER)):
+        await driven_by_other(rig)
+        async with rig.driving():
+            await rig.sweeps()
+            rig.driver.wake("t")
+            await at_rest(rig)
+        head = await rig.head("t")
+        assert (head.epoch, head.driver) == (2, OTHER)
+        assert await dbos(rig, "SELECT workflow_uuid FROM workflow_status") == [("t:1:1",)]
+
+
+async def test_of_two_workflows_of_one_turn_the_one_that_drives_is_left_alone(rig):
+    """Programs before this one named them differently."""
+    async with held(Guard(rig.url, OTHER)):
+        await driven_by_other(rig)
+        await rig.driver._workflows.start("t:1", "t", 1)
+        async with rig.driving(), asyncio.timeout(10):
+            while await rig.driver._workflows.in_flight([rig.driver.executor]):
+                await rig.sweeps(1)
+        head = await rig.head("t")
+        assert (head.epoch, head.driver) == (2, OTHER)
+
+
+async def test_a_driver_that_lets_go_while_a_turn_is_being_started_comes_to_its_end(rig, monkeypatch):
+    start, begun = Workflows.start, asyncio.Event()
+
+    async def starting(self, *about):
+        rig.driver.engine.release()
+        begun.set()
+        return await start(self, *about)
+
+    monkeypatch.setattr(Workflows, "start", starting)
+    async with rig.driving(), asyncio.timeout(10):
+        await rig.accept("t", by=rig.journal)
+        rig.driver.admit("t")
+        await begun.wait()
+        await rig.driver.release()
+    assert (await rig.head("t")).epoch == 0
+
+
+async def test_a_turn_that_waits_for_its_claim_is_kept_when_the_guard_session_is_back(rig):
+    async with rig.driving():
+        await rig.accept("t", by=rig.journal)
+        rig.driver.engine.journal = gated = Gated(rig.journal)
+        rig.driver.admit("t")
+        await gated.is_at_gate.wait()
+        task = rig.driver._hosted["t"].task
+        await rig.driver._return()
+        gated.gate.set()
+        await rig.fleet.until(lambda: rig.fleet["it"].counts.tasks)
+        assert rig.driver._hosted["t"].task is task
+        assert (await rig.head("t")).epoch == 1
 
 
 async def test_a_turn_that_does_not_run_here_is_not_given_away_at_first_sight(rig):
@@ -330,7 +410,7 @@ async def test_a_turn_that_does_not_run_here_is_not_given_away_at_first_sight(ri
         return name
 
     await rig.accept("t")
-    await rig.driver._workflows.start("t:1", "t", 1)
+    await rig.driver._workflows.start("t:1:0", "t", 1)
     await rig.driver._give_back()
     assert await queue() is None
     await rig.driver._give_back()
@@ -341,12 +421,12 @@ async def test_a_turn_that_was_taken_from_the_queue_and_is_another_ones_by_now_i
     """This process stood still between taking it and beginning it."""
     async with held(Guard(rig.url, OTHER)):
         await rig.accept("t")
-        await rig.driver._workflows.start("t:1", "t", 1)
+        await rig.driver._workflows.start("t:1:0", "t", 1)
         await belongs_to(rig, OTHER)
         await rig.elsewhere.claim("t", OTHER)
         async with rig.driving():
             await rig.sweeps()
-            assert not await rig.driver._host("t:1", "t", 1)
+            assert not await rig.driver._host("t:1:0", "t", 1)
         head = await rig.head("t")
         assert (head.epoch, head.driver) == (1, OTHER)
 
@@ -406,7 +486,7 @@ async def test_turns_that_came_to_their_end_are_forgotten_by_and_by(rig):
         await all_noted(rig)
         flights = rig.driver._workflows
         await flights.forget("2000-01-01T00:00:00+00:00")
-        assert not await flights.start("t:1", "t", 1)  # it is known to have been
+        assert not await flights.start("t:1:0", "t", 1)  # it is known to have been
         async with asyncio.timeout(10):
-            while not await flights.start("t:1", "t", 1):
+            while not await flights.start("t:1:0", "t", 1):
                 await flights.forget("2999-01-01T00:00:00+00:00")

@@ -40,7 +40,7 @@ class _Hosting:
     workflow_id: str
     turn: int
     ended: asyncio.Future[bool]
-    after: int | None  #: the epoch that was seen before the turn was started here; None: it was given to us
+    after: int | None  #: the epoch seen before the turn was ours, to claim on top of; None: that was not looked up yet
     task: asyncio.Task[None] | None = None
     is_followed: bool = False  #: another turn is due
 
@@ -133,13 +133,13 @@ class DbosDriver(Turns):
         return head.status is Status.DUE
 
     async def _start(self, head: Head) -> bool:
+        """Start the workflow of the turn unless it has one: all that look before the next claim name it the same.
+
+        It is named after the turn as well: one that follows is due before the last one is noted as ended.
+        """
         turn_id = f"{head.task_id}:{head.turn}"
-        if await self._start_as(turn_id, head):
-            return True
-        is_driven = head.status is Status.DUE and head.driver in self.guard.alive - {self.engine.name}
-        if is_driven or await self._workflows.is_in_flight(turn_id):
+        if head.epoch and await self._workflows.of_turn(turn_id):
             return False
-        # The turn came to its end and it is due again: a timer went off, or it failed. One try for each claim.
         return await self._start_as(f"{turn_id}:{head.epoch}", head)
 
     async def _start_as(self, workflow_id: str, head: Head) -> bool:
@@ -156,10 +156,13 @@ class DbosDriver(Turns):
         """Run a turn in our own task group, whoever started it; return whether it came to its end."""
         after = self._started.pop(workflow_id, None)
         while (earlier := self._hosted.get(task_id)) is not None:
+            if earlier.turn > turn:
+                return True
             has_ended = await asyncio.shield(earlier.ended)
             if earlier.turn == turn:
                 return has_ended
         if self.engine.is_released or self._group is None:
+            self._over(task_id)
             return False
         hosting = _Hosting(workflow_id, turn, asyncio.get_running_loop().create_future(), after)
         self._hosted[task_id] = hosting
@@ -193,11 +196,17 @@ class DbosDriver(Turns):
             head = await self.journal.head(task_id)
             if head is None or head.status is Status.CLOSED or head.turn != hosting.turn:
                 return True  # it had ended before, and that could not be noted
-            is_ours = await self._workflows.is_ours(hosting.workflow_id)
+            flights = await self._workflows.of_turn(f"{task_id}:{hosting.turn}")
         except JournalUnavailable as error:
             log.warning("a turn could not be taken up", extra={"task": task_id, "error": str(error)})
             return False
-        return is_ours and await self._drive(task_id, head.epoch)
+        others = {flight.executor for flight in flights if flight.workflow_id != hosting.workflow_id}
+        if head.driver in others & self.guard.alive - {self.engine.name}:
+            return True  # it was started twice, and the other workflow drives it
+        if Flight(hosting.workflow_id, self.engine.name) not in flights:
+            return False
+        hosting.after = head.epoch
+        return await self._drive(task_id, head.epoch)
 
     @override
     def _goes_on(self, head: Head | None) -> bool:
@@ -260,8 +269,9 @@ class DbosDriver(Turns):
         ours = {flight.task_id for flight in flights}
         for task_id, hosting in tuple(self._hosted.items()):
             head = await self.journal.head(task_id)
-            is_ours = task_id in ours and head is not None and head.driver == self.engine.name
-            if not is_ours and hosting.task is not None:
+            # One that has not claimed yet finds out by its claim.
+            is_ours = head is not None and (head.driver == self.engine.name or hosting.after in {None, head.epoch})
+            if not (is_ours and task_id in ours) and hosting.task is not None:
                 log.info("somebody else drives this coordination now", extra={"task": task_id})
                 hosting.task.cancel()
 

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, error
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, WorkflowStatus, error
 from sqlalchemy.exc import SQLAlchemyError
 
 from coordinator.drivers.dbos.guard import conninfo
@@ -120,19 +120,13 @@ class Workflows:
                 return False
         return True
 
-    async def is_in_flight(self, turn_id: str) -> bool:
-        """Whether a turn was started, whenever, and has not come to its end. Raises `JournalUnavailable`."""
+    async def of_turn(self, turn_id: str) -> list[Flight]:
+        """Return the workflows of one turn (`task:number`) that are not over. Raises `JournalUnavailable`."""
         with translated():
             rows = await DBOS.list_workflows_async(
                 status=IN_FLIGHT, workflow_id_prefix=turn_id, load_input=False, load_output=False
             )
-        return any(f"{row.workflow_id}:".startswith(f"{turn_id}:") for row in rows)
-
-    async def is_ours(self, workflow_id: str) -> bool:
-        """Whether a turn is to run here: it was started by us, or given to us. Raises `JournalUnavailable`."""
-        with translated():
-            status = await DBOS.get_workflow_status_async(workflow_id)
-        return status is not None and (status.status, status.executor_id) == ("PENDING", self.executor)
+        return [_flight(row) for row in rows if f"{row.workflow_id}:".startswith(f"{turn_id}:")]
 
     async def in_flight(self, executors: Sequence[str] = ()) -> list[Flight]:
         """Return the turns that are not over, all or those of *executors*. Raises `JournalUnavailable`."""
@@ -145,7 +139,7 @@ class Workflows:
                 load_input=False,
                 load_output=False,
             )
-        return [Flight(row.workflow_id, (row.executor_id or "") if row.status == "PENDING" else "") for row in rows]
+        return [_flight(row) for row in rows]
 
     async def give_away(self, flights: Collection[Flight]) -> None:
         """Let anyone take up these turns. Raises `JournalUnavailable`."""
@@ -187,6 +181,10 @@ class Workflows:
                 loop.set_default_executor(
                     threads
                 )  # a turn that was just coming to its end made DBOS's the loop's again
+
+
+def _flight(row: WorkflowStatus) -> Flight:
+    return Flight(row.workflow_id, (row.executor_id or "") if row.status == "PENDING" else "")
 
 
 def _registered(host: Host) -> Turn:
