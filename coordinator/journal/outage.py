@@ -56,7 +56,8 @@ async def claim(journal: Journal, task_id: str, driver: str, after: int | None) 
         is_ours = after is not None and (head.driver, head.epoch) == (driver, after + 1)
         return Claim(task_id, head.epoch, head.seq) if is_ours else None
 
-    return await _outlast_in_doubt(journal, task_id, partial(journal.claim, task_id, driver, after=after), made)
+    once = partial(journal.claim, task_id, driver, after=after)
+    return await _outlast_in_doubt(journal, task_id, once, made, was_refused=True)  # nobody else has our name
 
 
 async def append(
@@ -84,15 +85,24 @@ async def append(
 
 
 async def _outlast_in_doubt(
-    journal: Journal, task_id: str, ask: Callable[[], Awaitable[C]], made: Callable[[Head], C | None]
+    journal: Journal,
+    task_id: str,
+    ask: Callable[[], Awaitable[C]],
+    made: Callable[[Head], C | None],
+    *,
+    was_refused: bool = False,
 ) -> C:
-    """Outlast; what seems lost may have been done by an earlier try, whose answer was: *made* tells by the head."""
+    """Outlast; what seems lost, once a try *was_refused*, may have been done by that: *made* tells by the head."""
 
     async def once() -> C:
+        nonlocal was_refused
         try:
             return await ask()
+        except JournalUnavailable:
+            was_refused = True
+            raise
         except ClaimLost:
-            head = await journal.head(task_id)
+            head = await journal.head(task_id) if was_refused else None
             found = made(head) if head is not None else None
             if found is None:
                 raise

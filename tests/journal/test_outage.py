@@ -5,7 +5,7 @@ import pytest
 from coordinator.errors import ClaimLost, JournalClosed, JournalUnavailable
 from coordinator.journal import outage
 from tests.journal.away import AwayJournal
-from tests.journal.builders import CLOSED, WORKING, bodies, claimed, record
+from tests.journal.builders import CLOSED, WORKING, accepted, bodies, claimed, record
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +78,13 @@ async def test_a_claim_that_was_lost_before_is_not_asked_about(journal):
     with pytest.raises(ClaimLost):
         await outage.append(journal, claim, [record("a")], WORKING)
     assert await bodies(journal) == ["accepted", "a"]
+
+
+async def test_a_claim_of_ours_that_was_made_without_an_answer_is_ours(journal):
+    """Its name and the epoch tell: the writer may have been told of a failure that nobody else heard of."""
+    await accepted(journal)
+    made = await journal.claim("t1", "a", after=0)
+    assert await outage.claim(journal, "t1", "a", 0) == made
+    with pytest.raises(ClaimLost):
+        await outage.claim(journal, "t1", "b", 0)
+    assert (await journal.head("t1")).epoch == 1

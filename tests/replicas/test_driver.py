@@ -365,7 +365,7 @@ async def test_of_two_workflows_of_one_turn_the_one_that_drives_is_left_alone(ri
         await driven_by_other(rig)
         await rig.driver._workflows.start("t:1", "t", 1)
         async with rig.driving(), asyncio.timeout(10):
-            while await rig.driver._workflows.in_flight([rig.driver.executor]):
+            while len(await rig.driver._workflows.of_turn("t:1")) > 1:
                 await rig.sweeps(1)
         head = await rig.head("t")
         assert (head.epoch, head.driver) == (2, OTHER)
