@@ -80,7 +80,9 @@ class MemoryPushes(ABC):
         """Take the right to deliver for *for_s* seconds."""
         now = await self.now()
         push = self._held(owed)
-        if push is None or push.owed.place != owed.place or push.lease_until > now:
+        if push is None or (push.owed.place, push.owed.failures) != (owed.place, owed.failures):
+            return False
+        if max(push.next_at, push.lease_until) > now:
             return False
         push.holder, push.lease_until = holder, now + for_s
         return True

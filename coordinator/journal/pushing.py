@@ -101,7 +101,10 @@ class PushBook(Protocol):
         ...
 
     async def lease_push(self, owed: OwedPush, holder: str, for_s: float) -> bool:
-        """Take the right to deliver for *for_s* seconds; False when it is another's, or was told on meanwhile."""
+        """Take the right to deliver for *for_s* seconds.
+
+        False when it is another's, was told on or failed meanwhile, or waits for its next attempt.
+        """
         ...
 
     async def move_push(

@@ -43,7 +43,13 @@ _STANDS = (
     push.c.seq == bindparam("of_seq"),
     push.c.sent == bindparam("of_sent"),
 )
-_LEASE = update(push).where(*_STANDS, push.c.lease_until <= bindparam("now"))
+# With what was seen of its failures: who looked before the last one knows nothing of the pause that followed.
+_LEASE = update(push).where(
+    *_STANDS,
+    push.c.failures == bindparam("of_failures"),
+    push.c.next_at <= bindparam("now"),
+    push.c.lease_until <= bindparam("now"),
+)
 _MOVE = update(push).where(
     *_STANDS, or_(push.c.holder == bindparam("of_holder"), push.c.lease_until <= bindparam("now"))
 )
@@ -91,8 +97,8 @@ def owed(connection: Connection, now: float, limit: int, without: Collection[str
 def lease_push(connection: Connection, held: OwedPush, holder: str, for_s: float, clock: DatabaseClock) -> bool:
     """Take the right to deliver for *for_s* seconds."""
     now = clock(connection)
-    values = {"holder": holder, "lease_until": now + for_s}
-    return connection.execute(_LEASE, {**_standing(held), "now": now, **values}).rowcount == 1
+    asked = {**_standing(held), "of_failures": held.failures, "now": now}
+    return connection.execute(_LEASE, {**asked, "holder": holder, "lease_until": now + for_s}).rowcount == 1
 
 
 def move_push(

@@ -169,6 +169,18 @@ async def test_a_failed_delivery_is_left_alone_for_a_while(journal, clock):
     assert await the_owed(journal) == replace(owed, place=Place(1, 1))
 
 
+async def test_who_looked_before_a_delivery_failed_does_not_try_again_at_once(journal, clock):
+    await pushed(journal)
+    seen_by_two = await the_owed(journal)
+    await journal.lease_push(seen_by_two, "one", 30.0)
+    await journal.fail_push(seen_by_two, "one", wait_s=5.0)
+    assert not await journal.lease_push(seen_by_two, "two", 30.0)
+    assert not await journal.lease_push(replace(seen_by_two, failures=1), "two", 30.0)  # it is not time yet
+    clock.time += 5.0
+    assert not await journal.lease_push(seen_by_two, "two", 30.0)  # it would begin to double anew
+    assert await journal.lease_push(await the_owed(journal), "two", 30.0)
+
+
 async def test_what_was_given_up_is_owed_again_once_it_is_set_anew_and_misses_nothing(journal, clock):
     await pushed(journal, entries=3)
     owed = await the_owed(journal)
