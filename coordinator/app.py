@@ -50,7 +50,7 @@ from coordinator.inbound.overview import overview_routes
 from coordinator.inbound.pushes import PushConfigs
 from coordinator.inbound.webhook import webhook_route
 from coordinator.journal import Journal, MemoryJournal, SqlJournal
-from coordinator.journal.places import is_postgres
+from coordinator.journal.places import is_postgres, opening
 from coordinator.journal.upkeep import upkeep
 from coordinator.notifying import Courier, PushTargets, Sender
 from coordinator.outbound import AgentCalls, Bounds, Caps, Patience, Places, Pushes, shared_http_client
@@ -70,6 +70,9 @@ class Wrapping:
 
 
 PLAIN = Wrapping()
+
+UNREAD_S = 5.0
+"""How often cards that were never read are asked for, whatever `refresh_agents` says."""
 
 Beside = Callable[[TaskService], AbstractAsyncContextManager[None]]
 """Serves tasks on a binding that is no ASGI application."""
@@ -203,6 +206,8 @@ def check(settings: Settings) -> list[str]:
 async def _check(settings: Settings) -> list[str]:
     try:
         check_extras(settings)
+        if settings.database is not None:
+            opening(settings.database, readers=1, busy_timeout_s=0.0)  # not called: it only tells what cannot be one
         plans = checked_plans(settings)
         for entry in settings.tokens:
             entry.token()
@@ -323,6 +328,12 @@ async def _quiet(parts: Parts) -> None:
 
 
 async def _refreshing(parts: Parts) -> None:
+    """Read all cards again every so often, and soon those that were never read: nobody is sent to them before."""
+    every_s, loop = parts.settings.refresh_agents, asyncio.get_running_loop()
+    next_at = loop.time() + every_s
     while True:
-        await asyncio.sleep(parts.settings.refresh_agents)
-        await parts.directory.refresh()
+        await asyncio.sleep(min(UNREAD_S, every_s))
+        is_time = loop.time() >= next_at
+        await parts.directory.refresh(only_unread=not is_time)
+        if is_time:
+            next_at = loop.time() + every_s

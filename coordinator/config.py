@@ -145,6 +145,8 @@ class Settings(_Strict):
             raise ValueError("retention is shorter than deduplication_window: a repeated message would find no task")
         if self.auth == "none" and self.host not in LOOPBACK and not self.insecure:
             raise ValueError(f"host {self.host} is reachable from outside: set auth to tokens, or insecure to true")
+        if self.grpc_port and self.grpc_port == self.port:
+            raise ValueError("grpc_port and port are the same: gRPC needs a port of its own")
         if (self.grpc_certificate is None) != (self.grpc_key is None):
             raise ValueError("grpc_certificate and grpc_key belong together: give both, or none for no TLS")
         if self.grpc_client_ca is not None and self.grpc_certificate is None:

@@ -115,11 +115,12 @@ class Directory:
         agent = self._agents.get(name)
         return agent.entry.grpc_tls if agent else "auto"
 
-    async def refresh(self) -> None:
-        """Read the cards behind URLs; failures are kept with the agent and logged once."""
+    async def refresh(self, *, only_unread: bool = False) -> None:
+        """Read the cards behind URLs, or those never read yet; failures are kept with the agent and logged once."""
         async with asyncio.TaskGroup() as group:
             for key, entry in self._remote:
-                group.create_task(self._refresh(key, entry))
+                if not (only_unread and self._known_by(key, entry).ref):
+                    group.create_task(self._refresh(key, entry))
 
     async def survey(self) -> Sequence[KnownAgent]:
         """Ask every agent for its card now and return what came of it."""
@@ -128,7 +129,7 @@ class Directory:
         return [task.result() for task in asked]
 
     async def _refresh(self, key: str, entry: AgentEntry) -> None:
-        before = self._agents.get(key) or next(a for a in self._agents.values() if a.entry is entry)
+        before = self._known_by(key, entry)
         try:
             agent = known_agent(await card_at(self._http, entry.card), entry, entry.card)
         except (AgentCardResolutionError, ConfigurationError) as error:
@@ -142,6 +143,10 @@ class Directory:
             return
         del self._agents[before.name]
         self._agents[agent.name] = agent
+
+    def _known_by(self, key: str, entry: AgentEntry) -> KnownAgent:
+        """Return the agent of a configured URL, which has the name of its card once that was read."""
+        return self._agents.get(key) or next(a for a in self._agents.values() if a.entry is entry)
 
     async def _ask(self, agent: KnownAgent) -> KnownAgent:
         url = agent.entry.card if is_url(agent.entry.card) else _web_url(agent)

@@ -55,6 +55,10 @@ def serve(
     host: Annotated[str | None, typer.Option("--host", help="Where to listen; else 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Where to listen; else 8420.")] = None,
     db: DbOption = None,
+    replica: Annotated[
+        str | None,
+        typer.Option("--replica", metavar="NAME", help="On PostgreSQL: what this replica is called; else as its host."),
+    ] = None,
     agents: Annotated[
         list[str] | None,
         typer.Option("--agents", metavar="DIR_OR_URL", help="Agent cards: a folder, a file, or a URL; repeatable."),
@@ -85,6 +89,7 @@ def serve(
         "host": host,
         "port": port,
         "db": db,
+        "replica": replica,
         "agents": agents,
         "plans": plans,
         "default_plan": default_plan,

@@ -89,17 +89,24 @@ def status(where: Path | str, *, as_json: bool) -> ExitCode:
 
 def upgrade(where: Path | str) -> ExitCode:
     """Bring a database up to date."""
-    # A database on a server may be empty still; a file that is not there is a mistake.
-    before = 0 if is_postgres(where) else look(where).schema
+    before = _schema_on_server(str(where)) if is_postgres(where) else look(where).schema
     with told():
         bring_up(where)
     after = look(where).schema
     name = printable(shown(where))
-    if before in {0, after}:
+    if before == after:
         say(Text(f"{name} is up to date: schema {after}"))
+    elif not before:
+        say(Text(f"{name} has its tables now: schema {after}"))
     else:
         say(Text(f"{name} is up to date now: schema {before} became {after}"))
     return ExitCode.OK
+
+
+def _schema_on_server(where: str) -> int:
+    """Return the version of the tables, 0 for none: a file that is not there is a mistake, an empty database none."""
+    with told(), postgres().reading(where) as (_, version, _):
+        return int(version)
 
 
 def replicas(where: Path | str, *, as_json: bool) -> ExitCode:

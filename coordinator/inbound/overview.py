@@ -70,8 +70,8 @@ async def _why_not_ready(journal: Journal, stopping: Stopping, driver: Turns) ->
         return "stopping"
     try:
         await journal.now()
-    except JournalUnavailable as error:
-        return str(error)
+    except JournalUnavailable:
+        return "the database is away"  # and no more: the error names host and user, and anybody may ask
     return driver.why_not_ready()
 
 

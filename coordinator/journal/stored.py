@@ -89,7 +89,10 @@ def _connected(path: Path) -> sqlite3.Connection:
 def _postgres_reading(where: str | Path) -> Iterator[tuple[Connection, int, str]]:
     with postgres().reading(str(where)) as (connection, version, name):
         if version == 0:
-            message = f"{name} has no tables of a coordinator yet; name another one with --db"
+            message = (
+                f"{name} has no tables of a coordinator yet; start one with it, make them with coordinator db upgrade, "
+                "or name another database with --db"
+            )
             raise ConfigurationError(message)
         yield connection, version, name
 

@@ -75,12 +75,13 @@ def test_options_override_the_file_and_what_is_not_given_does_not(tmp_path, monk
     monkeypatch.setattr(server, "serve", lambda settings: seen.append(settings) or 0)
     (tmp_path / "c.yaml").write_text("port: 9000\nlog_level: debug\nhost: ::1\ninsecure: true\n")
     options = ["--port", "0", "--agents", "a", "--agents", "b", "--db", "memory", "--default-plan", "mine"]
+    options += ["--replica", "host-a"]
     result = call("serve", "--config", tmp_path / "c.yaml", *options)
     assert result.exit_code == 0
     settings = seen[0]
     assert (settings.port, settings.host, settings.log_level, settings.insecure) == (0, "::1", "debug", True)
     assert [agent.card for agent in settings.agents] == ["a", "b"]
-    assert settings.default_plan == "mine"
+    assert (settings.default_plan, settings.replica) == ("mine", "host-a")
     assert settings.database is None
 
 
@@ -92,6 +93,7 @@ def test_options_override_the_file_and_what_is_not_given_does_not(tmp_path, monk
         ("[1, 2]", "a configuration is a mapping"),
         ("host: 0.0.0.0", "reachable from outside"),
         ("default_plan: nope\ndb: memory\nport: 0", "there is no plan 'nope'"),
+        ("db: mysql://a@127.0.0.1:1/c\nport: 0", "kept in SQLite or PostgreSQL"),
     ],
 )
 @pytest.mark.parametrize("command", ["serve", "check"])

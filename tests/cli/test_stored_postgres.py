@@ -105,8 +105,8 @@ def test_a_task_that_is_not_there_is_refused_without_the_password(tasks, postgre
 
 
 def test_a_database_without_tables_is_told_and_made_by_upgrade(empty_postgres):
-    assert "no tables of a coordinator" in refusal("db", "status", "--db", empty_postgres)
-    output("db", "upgrade", "--db", empty_postgres)
+    assert "coordinator db upgrade" in refusal("db", "status", "--db", empty_postgres)
+    assert "has its tables now: schema" in output("db", "upgrade", "--db", empty_postgres)
     assert json.loads(output("db", "status", "--json", "--db", empty_postgres))["schema"] == SCHEMA_VERSION
     assert "is up to date: schema" in output("db", "upgrade", "--db", empty_postgres)
 

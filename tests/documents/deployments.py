@@ -77,7 +77,9 @@ def compose() -> Deployment:
 
 def _composed(name: str, service: Mapping[str, Any], document: Any) -> Process:
     asked = [_probe(url) for url in URL.findall(service["healthcheck"]["test"][-1])]
-    mounted = {it["target"]: document["configs"][it["source"]]["content"] for it in service.get("configs", ())}
+    assert "configs" not in document, "compose copies inline configs into the container, which is read-only"
+    files = [volume.split(":") for volume in service.get("volumes", ())]
+    mounted = {target: (DEPLOY / source).read_text(encoding="utf-8") for source, target, _ in files}
     return Process(
         name=name,
         host=name,

@@ -154,6 +154,15 @@ def test_secrets_are_read_from_one_that_the_file_tells_how_to_make():
     assert {key for _, key in read} == keys
 
 
+def test_certificates_come_from_a_secret_that_the_file_tells_how_to_make():
+    text = (DEPLOY / "kubernetes.yaml").read_text(encoding="utf-8")
+    (made,) = re.findall(r"kubectl create secret tls ([\w-]+) ", text)
+    for it in kubernetes().document:
+        if it["kind"] == "Ingress":
+            (tls,) = it["spec"]["tls"]
+            assert tls == {"hosts": [rule["host"] for rule in it["spec"]["rules"]], "secretName": made}
+
+
 def test_an_ingress_leads_to_a_service_and_a_port_there_are():
     documents = kubernetes().document
     ports = {

@@ -8,6 +8,7 @@ import pytest
 from a2a.types import a2a_pb2 as a2a
 
 from coordinator import app, engine
+from coordinator.errors import JournalUnavailable
 from coordinator.journal import MemoryJournal, SqlJournal
 from coordinator.testing import Behaviour, Script, answers
 from tests.journal.away import AwayJournal
@@ -187,3 +188,12 @@ async def test_a_database_another_program_writes_to_refuses_new_work_and_lets_ru
             intruder.execute("ROLLBACK")
         task = await sending
     check_done_once(task, fleet)
+
+
+async def test_whoever_asks_whether_it_is_ready_learns_nothing_of_the_database(http, journal, monkeypatch):
+    async def now():
+        raise JournalUnavailable("connection to server at 10.0.0.7, user coordinator, failed")
+
+    monkeypatch.setattr(journal, "now", now, raising=False)
+    answer = await http.get("/readyz")
+    assert (answer.status_code, answer.text) == (503, "the database is away\n")

@@ -116,6 +116,7 @@ async def test_a_port_that_grpc_itself_has_taken_is_not_shared():
         ({"grpc_key": "x"}, "belong together"),
         ({"grpc_client_ca": "x"}, "needs grpc_certificate"),
         ({"grpc_port": 70000}, "grpc_port"),
+        ({"grpc_port": 8500, "port": 8500}, "a port of its own"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(fields, told):

@@ -1,12 +1,14 @@
 """Who is known: cards from folders, files and URLs; what is wrong with one is told, never raised later."""
 
+import asyncio
 import json
 
 import httpx
 import pytest
 
+from coordinator import app
 from coordinator import directory as directory_module
-from coordinator.config import CARDS, AgentEntry
+from coordinator.config import CARDS, AgentEntry, Settings
 from coordinator.core.extension import URI
 from coordinator.directory import Directory
 from coordinator.errors import ConfigurationError
@@ -184,6 +186,32 @@ async def test_an_agent_keeps_its_last_card_while_it_is_away(respx_mock, http):
     await directory.refresh()
     assert len(directory.candidates()) == 1
     assert directory.agents()[0].error
+
+
+async def test_only_those_that_were_never_read_can_be_asked_too(respx_mock, http):
+    read = respx_mock.get(WELL_KNOWN).respond(json=card())
+    unread = respx_mock.get("https://b.example/.well-known/agent-card.json").respond(503)
+    directory = Directory([AgentEntry(card="https://a.example"), AgentEntry(card="https://b.example")], http)
+    await directory.refresh()
+    unread.respond(json=card("Other Agent"))
+    await directory.refresh(only_unread=True)
+    assert (read.call_count, unread.call_count) == (1, 2)
+    assert {candidate.ref.name for candidate in directory.candidates()} == {"pricing-agent", "other-agent"}
+
+
+async def test_an_agent_that_was_away_when_the_coordinator_started_is_known_soon_after(
+    respx_mock, http, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(app, "UNREAD_S", 0.01)
+    away = respx_mock.get(WELL_KNOWN).mock(side_effect=httpx.ConnectError("refused"))
+    settings = Settings(db="memory", agents=("https://a.example",), refresh_agents="1h")
+    async with app.assembled(settings, wrapping=app.Wrapping(http=lambda _: http)) as application:
+        transport = httpx.ASGITransport(application)
+        async with httpx.AsyncClient(transport=transport, base_url="http://it") as client, asyncio.timeout(10):
+            assert {agent["name"] for agent in (await client.get("/agents")).json()["agents"]} == {"https://a.example"}
+            away.mock(side_effect=None, return_value=httpx.Response(200, json=card()))
+            while (await client.get("/agents")).json()["agents"][0]["name"] != "pricing-agent":  # noqa: ASYNC110 - as a client would
+                await asyncio.sleep(0.01)
 
 
 async def test_two_urls_with_one_name_do_not_replace_each_other(respx_mock, http):

@@ -88,6 +88,7 @@ class DbosDriver(Turns):
         async with asyncio.TaskGroup() as group:
             self._guarding = group.create_task(self.guard.hold(), name="guard")
             await self.guard.fresh()
+            log.info("driving as one of the replicas", extra={"detail": self.executor})
             group.create_task(self._sweep(), name="sweep")
             group.create_task(self._forget(), name="forget")
             group.create_task(self._slots.give_back(), name="slots")
