@@ -15,11 +15,14 @@ from a2a.types.a2a_pb2 import StreamResponse
 
 from coordinator.cli.client import Connection
 from coordinator.cli.exits import Lost, NoAnswer, Unsupported
+from coordinator.cli.terminal import note
 from coordinator.cli.view import TaskView
 
 FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 2.0
 PATIENCE_S = 60.0
+TOLD_AT = 3
+"""After how many losses in a row the user is told."""
 
 SEND_AGAIN = "it may have taken the message: look with `coordinator tasks` before sending it again"
 
@@ -92,14 +95,18 @@ class Patience:
     delay_s: float = FIRST_DELAY_S
     answered_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     last: str = "the stream ended"
+    losses: int = 0  #: since the last answer
 
     def renew(self) -> None:
         """Note that the server has answered."""
-        self.answered_at = asyncio.get_running_loop().time()
+        self.answered_at, self.losses = asyncio.get_running_loop().time(), 0
 
     def blame(self, lost: Lost) -> None:
-        """Keep what went wrong last, to tell it at the end."""
+        """Keep what went wrong last, to tell it at the end; tell at once what is no mere hand-over."""
         self.last = str(lost)
+        self.losses += 1
+        if self.losses == TOLD_AT:
+            note(f"the connection is lost; trying again for {PATIENCE_S:g} s")
 
     async def wait(self, task_id: str) -> None:
         """Wait a little longer than before. Raises `Lost` when there was no answer for too long."""

@@ -75,6 +75,17 @@ async def test_looks_become_rarer_until_they_are_even(monkeypatch):
     assert slept == [0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
 
 
+async def test_whoever_waits_is_told_once_that_the_connection_is_lost_and_again_when_it_is_lost_again(capsys):
+    patience = Patience()
+    for _ in range(2):
+        for _ in range(5):
+            patience.blame(Lost("it broke"))
+        patience.renew()
+        patience.blame(Lost("a hand-over"))
+        patience.renew()
+    assert capsys.readouterr().err.count("the connection is lost; trying again") == 2
+
+
 def test_an_event_of_a_later_version_changes_nothing():
     view = TaskView()
     view.apply(StreamResponse())
