@@ -42,7 +42,9 @@ async def answer(target: Target, prefix: str, given: Given, form: Form) -> ExitC
     if form.as_json or view.questions or not answers:
         return print_result(view, form)
     say(Text(f"task {printable(view.task.id)} is {state_words(view.state)}"))
-    note(Text(f"follow it with: coordinator watch {printable(view.task.id)}"))
+    # What still asks was printed above, so what is settled here has ended.
+    advice = "see what came of it with: coordinator show" if view.is_settled else "follow it with: coordinator watch"
+    note(Text(f"{advice} {printable(view.task.id)}"))
     return view.exit_code
 
 
