@@ -181,6 +181,7 @@ def test_answers_go_to_the_questions_they_name(call, coordinator):
     coordinator.answer_steps = [[WORKING]]
     result = call("answer", "0bad", "1=tabs, of course", "2=retry")
     assert (result.exit_code, result.stdout) == (0, f"task {TASK} is working\n")
+    assert f"coordinator watch {TASK}" in result.stderr
     assert sent(coordinator) == [("1", {"text": "tabs, of course"}), ("2", {"text": "retry"})]
     assert list(coordinator.requests[0].message.extensions) == [URI]
     assert coordinator.requests[0].configuration.return_immediately
@@ -254,6 +255,7 @@ def test_a_task_that_ends_with_its_answer_is_told_to_have_ended(call, coordinato
     coordinator.later_steps = COMPLETE
     result = call("answer", TASK, "tabs")
     assert (result.exit_code, result.stdout) == (0, f"task {TASK} is completed\n")
+    assert f"coordinator show {TASK}" in result.stderr
 
 
 def test_an_answer_as_json_is_one_object(call, coordinator):
