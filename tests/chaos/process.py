@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import signal
 import socket
 import sys
@@ -17,6 +18,8 @@ from typing import Any
 import httpx
 
 READY_S = 30.0
+BELOW_EPHEMERAL = range(10_240, 32_000)
+"""Where systems take no ports from that are asked for any."""
 
 
 async def until(condition: Callable[[], bool], timeout_s: float) -> bool:
@@ -29,10 +32,12 @@ async def until(condition: Callable[[], bool], timeout_s: float) -> bool:
 
 
 def free_port() -> int:
-    """Return a port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port nobody listens on now, and nobody gets by chance while whoever listens there is dead for a while."""
+    for port in random.SystemRandom().sample(BELOW_EPHEMERAL, 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free")
 
 
 @dataclass(frozen=True, slots=True)
