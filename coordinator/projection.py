@@ -16,6 +16,7 @@ from functools import partial
 from weakref import WeakValueDictionary
 
 from a2a.types import a2a_pb2 as a2a
+from google.protobuf.struct_pb2 import Struct
 
 from coordinator.core.coordination import Coordination
 from coordinator.core.events import Event as CoreEvent
@@ -246,7 +247,7 @@ class Renderer:
                 *[await _artifact(artifact, bodies, view) for artifact in artifacts],
                 *(_run_artifact(view) if with_artifacts else ()),
             ],
-            metadata=struct_out(view.metadata) if view.metadata else None,
+            metadata=_metadata(view, with_progress=with_artifacts),  # a list of tasks would be long with it
         )
 
     async def message(self, view: TaskView) -> a2a.Message | None:
@@ -365,15 +366,18 @@ def _artifact_update(view: TaskView, artifact: a2a.Artifact, *, append: bool) ->
 
 
 def _status_update(view: TaskView, bodies: Bodies) -> a2a.TaskStatusUpdateEvent:
-    metadata = dict(view.metadata)
-    if view.progress and not view.passes_through:
-        metadata = {PROGRESS: view.progress}
     return a2a.TaskStatusUpdateEvent(
         task_id=view.task_id,
         context_id=view.context_id,
         status=_status(view, bodies),
-        metadata=struct_out(metadata) if metadata else None,
+        metadata=_metadata(view),
     )
+
+
+def _metadata(view: TaskView, *, with_progress: bool = True) -> Struct | None:
+    """Return how far the task is while it works, and the run record at its end."""
+    told = {PROGRESS: view.progress} if view.progress and not view.passes_through else dict(view.metadata)
+    return struct_out(told) if told and (with_progress or PROGRESS not in told) else None
 
 
 async def _artifact(artifact: Artifact, bodies: Bodies, view: TaskView) -> a2a.Artifact:

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from itertools import islice
 from typing import cast
 
-from a2a.types.a2a_pb2 import Task, TaskState
+from a2a.types.a2a_pb2 import StreamResponse, Task, TaskState
 from rich.text import Text
 
 from coordinator.cli.carry import Form, print_result, watched, write
@@ -14,6 +14,7 @@ from coordinator.cli.client import Connection, Target, connect
 from coordinator.cli.dialogue import tell_how_to_answer
 from coordinator.cli.exits import ExitCode, Stop, UnknownTask
 from coordinator.cli.formats import check_place, deliver, document
+from coordinator.cli.live import branch_tree
 from coordinator.cli.questions import question_lines
 from coordinator.cli.report import cancel_lines, report_lines, report_of, run_lines
 from coordinator.cli.tables import (
@@ -89,7 +90,7 @@ async def show(target: Target, prefix: str, form: Form, *, report: bool) -> Exit
     check_place(form.output)
     view = TaskView()
     async with connect(target) as connection:
-        view.task = await found(connection, prefix)
+        view.apply(StreamResponse(task=await found(connection, prefix)))
         cancels = await connection.cancels(view.task.id)
     if form.format and form.output is None:
         deliver(document(view, form.format), None)
@@ -116,6 +117,9 @@ def _say_task(view: TaskView) -> None:
     if view.run:
         say("")
         say(run_lines(view.run))
+    elif view.progress:
+        say("")
+        say(branch_tree(view.progress, "branches"))
     if view.artifacts:
         say("")
         say(artifacts_table(view.artifacts))

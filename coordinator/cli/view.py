@@ -43,6 +43,7 @@ class TaskView:
         match event.WhichOneof("payload"):
             case "task":
                 self.task = event.task
+                self.progress = as_json(event.task.metadata).get(PROGRESS, self.progress)
             case "message":
                 self.reply = event.message
             case "status_update":
@@ -121,6 +122,8 @@ class TaskView:
             "artifacts": self.artifacts,
             "run": self.run,
         }
+        if self.progress and self.run is None:
+            told["progress"] = self.progress
         if self.words:
             told["text"] = self.words
         if questions := self.questions:

@@ -32,7 +32,7 @@ async def until(condition: Callable[[], bool], timeout_s: float) -> bool:
 
 
 def free_port() -> int:
-    """Return a port nobody listens on now, and nobody gets by chance while whoever listens there is dead for a while."""
+    """Return a port nobody listens on now, and nobody gets by chance while who listens there is dead for a while."""
     for port in random.SystemRandom().sample(BELOW_EPHEMERAL, 100):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))

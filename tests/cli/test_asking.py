@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from a2a.types import a2a_pb2 as a2a
 
-from tests.cli.stand_in import COMPLETE, PARTIAL, artifact, quietly
+from coordinator.core.extension import PROGRESS
+from tests.cli.stand_in import COMPLETE, PARTIAL, artifact, branch, quietly
 
 
 def finished(coordinator, task_id="0badcafe-1111", steps=COMPLETE):
@@ -68,6 +70,23 @@ def test_a_task_is_shown_with_branches_and_artifacts(call, coordinator):
     assert "missing: types: timed out" in result.stdout
     assert "1 data part, 1 text part" in result.stdout
     assert "a shell is started" not in result.stdout
+
+
+def test_a_task_under_way_is_shown_with_how_far_its_branches_are(call, coordinator):
+    task = coordinator.new_task()
+    branches = [branch("lint", "succeeded"), branch("security", "working", text="1 of 2 files")]
+    task.metadata.update({PROGRESS: {"tally": {"total": 2, "open": 1}, "branches": branches}})
+    told = call("show", "0badcafe-1111").stdout
+    assert re.search(r"lint +succeeded", told)
+    assert re.search(r"security +working .*1 of 2 files", told)
+    assert "1 of 2 branches settled" in told
+    document = json.loads(call("show", "0badcafe-1111", "--json").stdout)
+    assert [each["agent"] for each in document["progress"]["branches"]] == ["lint", "security"]
+
+
+def test_a_task_that_is_over_is_shown_with_its_run_alone(call, coordinator):
+    finished(coordinator)
+    assert "progress" not in json.loads(call("show", "0badcafe-1111", "--json").stdout)
 
 
 def test_a_specialist_that_did_not_stop_when_told_to_is_shown_with_its_task(call, coordinator):

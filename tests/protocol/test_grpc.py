@@ -112,7 +112,7 @@ def comparable(said):
     text = re.sub(r"(ada|bob|eve)-[0-9a-f]{12}", r"\1-<id>", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "<time>", text)
     text = re.sub(r"\d{9,}\.\d+", "<time>", text)
-    return re.sub(r'("\w*(?:Seconds|Ms|S)": )[\d.e-]+', r"\1<time>", text)
+    return re.sub(r'("\w*(?:[sS]econds|Ms|S)": )[\d.e-]+', r"\1<time>", text)
 
 
 async def conversation(caller, network):

@@ -174,6 +174,8 @@ async def test_progress_is_told_under_the_extensions_key_while_the_task_works(cl
         while "half way" not in str(seen[-1]):
             seen.append(await anext(events))
         progress = metadata_of(seen[-1].status_update)[PROGRESS]
+        looked = metadata_of(await client.get(seen[0].task.id))[PROGRESS]
+        (listed,) = (await client.tasks(include_artifacts=False)).tasks
         release(fleet)
         seen += [event async for event in events]
     assert progress["tally"] == {"total": 2, "succeeded": 0, "failed": 0, "canceled": 0, "open": 2}
@@ -182,5 +184,10 @@ async def test_progress_is_told_under_the_extensions_key_while_the_task_works(cl
         ("ask/bob", "bob"),
     ]
     assert progress["branches"][0]["text"] == "half way"
+    # Whoever looks instead of listening sees as much; a list would be long with it.
+    assert [branch["id"] for branch in looked["branches"]] == ["ask/ada", "ask/bob"]
+    assert looked["branches"][0]["text"] == "half way"
+    assert PROGRESS not in metadata_of(listed)
+    assert PROGRESS not in metadata_of(await client.get(listed.id))
     working = [event.status_update for event in seen if event.status_update.status.state == a2a.TASK_STATE_WORKING]
     assert not any(update.status.HasField("message") for update in working)
