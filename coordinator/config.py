@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from coordinator.addresses import AllowList
 from coordinator.core.durations import seconds
 from coordinator.errors import ConfigurationError
+from coordinator.flaws import flaws_in
 
 Duration = Annotated[float, BeforeValidator(seconds)]
 
@@ -215,10 +216,8 @@ def load_settings(path: Path | None, overrides: Mapping[str, Any] | None = None)
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False, include_context=False)
-        told = [(".".join(map(str, p["loc"])), p["msg"].removeprefix("Value error, ")) for p in problems]
-        text = "; ".join(f"{field}: {message}" if field else message for field, message in told[:5])
-        raise ConfigurationError(f"{path or 'configuration'}: {text}") from error
+        flaws = flaws_in(error, _Strict.__subclasses__())
+        raise ConfigurationError(f"{path or 'configuration'}: {flaws}") from error
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from coordinator.core.model import (
     Unanswered,
 )
 from coordinator.errors import ConfigurationError
+from coordinator.flaws import flaws_in
 from coordinator.planning.fields import Duration, Merge, Needed, Range, check_agents
 from coordinator.planning.graph import SPLIT_NAMES, Graph, check_beside, check_graph, check_template, sinks
 
@@ -372,13 +373,7 @@ def _load(file: Path) -> PlanFile:
     try:
         return PlanFile.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
     except ValidationError as error:
-        raise ConfigurationError(f"{file}: {describe(error)}") from error
+        flaws = flaws_in(error, _Strict.__subclasses__(), whole="the document")
+        raise ConfigurationError(f"{file}: {flaws}") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"{file}: {error}") from error
-
-
-def describe(error: ValidationError) -> str:
-    """Return the first few problems, each with the field it is about."""
-    problems = error.errors(include_url=False, include_input=False, include_context=False)
-    told = [(".".join(map(str, p["loc"])) or "the document", p["msg"].removeprefix("Value error, ")) for p in problems]
-    return "; ".join(f"{field}: {message}" for field, message in told[:5])

@@ -89,7 +89,9 @@ def test_options_override_the_file_and_what_is_not_given_does_not(tmp_path, monk
     ("text", "words"),
     [
         ("port: many", "port"),
-        ("colour: red", "colour"),
+        ("colour: red", "colour: there is no such field"),
+        ("max_coordinatons: 3", "max_coordinatons: there is no such field; do you mean max_coordinations?"),
+        ("tokens: [{nam: alice}]", "tokens.0.nam: there is no such field; do you mean name?"),
         ("[1, 2]", "a configuration is a mapping"),
         ("host: 0.0.0.0", "reachable from outside"),
         ("default_plan: nope\ndb: memory\nport: 0", "there is no plan 'nope'"),
