@@ -141,9 +141,7 @@ class DbosDriver(Turns):
         turn_id = f"{head.task_id}:{head.turn}"
         if head.epoch and await self._workflows.of_turn(turn_id):
             return False
-        return await self._start_as(f"{turn_id}:{head.epoch}", head)
-
-    async def _start_as(self, workflow_id: str, head: Head) -> bool:
+        workflow_id = f"{turn_id}:{head.epoch}"
         self._started[workflow_id] = head.epoch
         is_started = False
         try:

@@ -178,9 +178,8 @@ class Workflows:
                 # In a thread: what it waits for may need this loop.
                 await loop.run_in_executor(threads, partial(DBOS.destroy, destroy_registry=True))
             finally:
-                loop.set_default_executor(
-                    threads
-                )  # a turn that was just coming to its end made DBOS's the loop's again
+                # Once more: a turn that was just coming to its end may have made DBOS's the loop's again.
+                loop.set_default_executor(threads)
 
 
 def _flight(row: WorkflowStatus) -> Flight:
